@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A blocking client. One deadline on the monotonic clock covers connecting (also to a full listen
+//! queue), sending and receiving; no signal is raised, no descriptor inherited.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sockopt};
+use nix::sys::time::TimeVal;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::frame::{self, FrameError, HEADER_LEN};
+use crate::peer::{self, Peer, TrustError};
+
+/// A moment on the monotonic clock by which everything must be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+/// Why the daemon's answer is not to be had. None of these ever means "accepted".
+#[derive(Debug)]
+pub enum ClientError {
+    /// Nothing listens there, or it may not be reached.
+    Unreachable(io::Error),
+    /// What listens there must not be told a code.
+    Untrusted(TrustError),
+    /// The deadline passed.
+    TimedOut,
+    /// The daemon closed the connection without an answer.
+    Closed,
+    /// The connection failed.
+    Broken(io::Error),
+    /// The answer is not one.
+    Answer(FrameError),
+    /// The answer belongs to another question.
+    WrongId,
+    /// The question does not fit a frame.
+    Question(FrameError),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(error) => write!(f, "cannot connect: {error}"),
+            Self::Untrusted(error) => write!(f, "not to be trusted: {error}"),
+            Self::TimedOut => write!(f, "no answer in time"),
+            Self::Closed => write!(f, "the daemon closed the connection without an answer"),
+            Self::Broken(error) => write!(f, "the connection failed: {error}"),
+            Self::Answer(error) => write!(f, "the daemon's answer is no answer: {error}"),
+            Self::WrongId => write!(f, "the daemon's answer belongs to another question"),
+            Self::Question(error) => write!(f, "the question cannot be sent: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+impl Deadline {
+    /// So much time from now.
+    #[must_use]
+    pub fn after(duration: Duration) -> Self {
+        Self(Instant::now() + duration)
+    }
+
+    /// The time left as the kernel wants it, never zero, which would mean "for ever".
+    fn left(self) -> Result<TimeVal, ClientError> {
+        let left = self.0.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ClientError::TimedOut);
+        }
+        let left = left.max(Duration::from_micros(1));
+        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+        Ok(TimeVal::new(seconds, i64::from(left.subsec_micros())))
+    }
+}
+
+/// A connection to a daemon that has passed [`peer::trusted_owner`].
+#[derive(Debug)]
+pub struct Client {
+    socket: OwnedFd,
+    next_id: u64,
+}
+
+impl Client {
+    /// Connects to the daemon at `path` and checks who serves it, before anything is sent.
+    ///
+    /// # Errors
+    /// [`ClientError`] other than those about an answer.
+    pub fn connect(path: &Path, deadline: Deadline) -> Result<Self, ClientError> {
+        let caller = nix::unistd::geteuid().as_raw();
+        let owner = match peer::trusted_owner(path, caller) {
+            Ok(owner) => owner,
+            Err(TrustError::Unreadable(_, error)) => return Err(ClientError::Unreachable(error)),
+            Err(error) => return Err(ClientError::Untrusted(error)),
+        };
+        let address = UnixAddr::new(path).map_err(unreachable)?;
+        let socket =
+            socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
+                .map_err(unreachable)?;
+        loop {
+            // unix(7): a connect to a full queue blocks; SO_SNDTIMEO bounds it (EAGAIN).
+            socket::setsockopt(&socket, sockopt::SendTimeout, &deadline.left()?)
+                .map_err(unreachable)?;
+            match socket::connect(socket.as_raw_fd(), &address) {
+                Ok(()) => break,
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(error) => return Err(unreachable(error)),
+            }
+        }
+        let peer = Peer::of(&socket).map_err(ClientError::Broken)?;
+        peer::check_daemon(peer, owner).map_err(ClientError::Untrusted)?;
+        Ok(Self { socket, next_id: first_id() })
+    }
+
+    /// Asks one question and waits for its answer.
+    ///
+    /// # Errors
+    /// [`ClientError`]; the connection is then of no further use.
+    pub fn call<Q: Serialize, A: DeserializeOwned>(
+        &mut self,
+        question: Q,
+        deadline: Deadline,
+    ) -> Result<A, ClientError> {
+        let id = self.next_id;
+        self.next_id = id.wrapping_add(1);
+        let bytes = frame::encode(id, question).map_err(ClientError::Question)?;
+        self.send(&bytes, deadline)?;
+        let payload = self.receive(deadline)?;
+        let answer = frame::decode::<A>(&payload).map_err(ClientError::Answer)?;
+        if answer.id == id { Ok(answer.body) } else { Err(ClientError::WrongId) }
+    }
+
+    fn send(&self, mut bytes: &[u8], deadline: Deadline) -> Result<(), ClientError> {
+        while !bytes.is_empty() {
+            socket::setsockopt(&self.socket, sockopt::SendTimeout, &deadline.left()?)
+                .map_err(broken)?;
+            match socket::send(self.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
+                Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(Errno::EPIPE) => return Err(ClientError::Closed),
+                Err(error) => return Err(broken(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// One payload. Anything that follows it unasked is an error.
+    fn receive(&self, deadline: Deadline) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+        let mut header = [0; HEADER_LEN];
+        self.fill(&mut header, deadline)?;
+        let len = frame::payload_len(header).map_err(ClientError::Answer)?;
+        let mut payload = Zeroizing::new(vec![0; len]);
+        self.fill(&mut payload, deadline)?;
+        Ok(payload)
+    }
+
+    fn fill(&self, mut into: &mut [u8], deadline: Deadline) -> Result<(), ClientError> {
+        while !into.is_empty() {
+            socket::setsockopt(&self.socket, sockopt::ReceiveTimeout, &deadline.left()?)
+                .map_err(broken)?;
+            match socket::recv(self.socket.as_raw_fd(), into, MsgFlags::empty()) {
+                Ok(0) => return Err(ClientError::Closed),
+                Ok(received) => into = into.get_mut(received..).unwrap_or_default(),
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(Errno::ECONNRESET) => return Err(ClientError::Closed),
+                Err(error) => return Err(broken(error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first number of a connection: not the same on every one, so that an answer to another
+/// connection's question is not taken for this one's. Below 2^53, which every JSON reader keeps.
+fn first_id() -> u64 {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(1, |time| {
+        let nanos = time.tv_sec().wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec());
+        nanos.cast_unsigned() & ((1 << 52) - 1)
+    })
+}
+
+fn unreachable(error: Errno) -> ClientError {
+    ClientError::Unreachable(error.into())
+}
+
+fn broken(error: Errno) -> ClientError {
+    ClientError::Broken(error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::PathBuf;
+    use std::thread;
+
+    use super::*;
+    use crate::login::{BeginAnswer, LoginRequest, Origin};
+    use crate::{UserName, login::Begin};
+
+    struct Place {
+        _home: tempfile::TempDir,
+        socket: PathBuf,
+    }
+
+    fn place() -> Place {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let socket = home.path().join("s");
+        Place { _home: home, socket }
+    }
+
+    fn soon() -> Deadline {
+        Deadline::after(Duration::from_secs(5))
+    }
+
+    fn ask(socket: &Path, deadline: Deadline) -> Result<BeginAnswer, ClientError> {
+        let begin = LoginRequest::Begin(Begin {
+            user: UserName::new("alice").unwrap(),
+            origin: Origin::default(),
+        });
+        Client::connect(socket, deadline)?.call(begin, deadline)
+    }
+
+    /// Reads one question and answers with what `answer` makes of its id.
+    fn serve_once(listener: &UnixListener, answer: impl FnOnce(u64) -> Vec<u8>) {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut header = [0; HEADER_LEN];
+        stream.read_exact(&mut header).unwrap();
+        let mut payload = vec![0; frame::payload_len(header).unwrap()];
+        stream.read_exact(&mut payload).unwrap();
+        let id = frame::decode::<crate::Request>(&payload).unwrap().id;
+        stream.write_all(&answer(id)).unwrap();
+    }
+
+    fn prompt(id: u64) -> Vec<u8> {
+        frame::encode(id, BeginAnswer::Prompt {}).unwrap().to_vec()
+    }
+
+    #[test]
+    fn only_a_whole_answer_with_the_questions_number_is_taken() {
+        let place = place();
+        let listener = UnixListener::bind(&place.socket).unwrap();
+        let whole = prompt(1).len();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                serve_once(&listener, prompt);
+                serve_once(&listener, |id| prompt(id + 1));
+                for cut in 0..whole {
+                    serve_once(&listener, |id| prompt(id)[..cut].to_vec());
+                }
+                serve_once(&listener, |_| u32::MAX.to_be_bytes().to_vec());
+            });
+            assert_eq!(ask(&place.socket, soon()).unwrap(), BeginAnswer::Prompt {});
+            assert!(matches!(ask(&place.socket, soon()), Err(ClientError::WrongId)));
+            for cut in 0..whole {
+                let answer = ask(&place.socket, soon());
+                assert!(matches!(answer, Err(ClientError::Closed)), "{cut}: {answer:?}");
+            }
+            assert!(matches!(ask(&place.socket, soon()), Err(ClientError::Answer(_))));
+        });
+    }
+
+    #[test]
+    fn a_full_listen_queue_and_a_silent_daemon_end_at_the_deadline() {
+        let place = place();
+        let listener = UnixListener::bind(&place.socket).unwrap();
+        let short = Duration::from_millis(200);
+        let started = Instant::now();
+        let silent = ask(&place.socket, Deadline::after(short));
+        assert!(matches!(silent, Err(ClientError::TimedOut)), "{silent:?}");
+
+        let mut waiting = Vec::new();
+        loop {
+            match Client::connect(&place.socket, Deadline::after(Duration::from_millis(20))) {
+                Ok(client) => waiting.push(client),
+                Err(ClientError::TimedOut) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let full = ask(&place.socket, Deadline::after(short));
+        assert!(matches!(full, Err(ClientError::TimedOut)), "{full:?}");
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+
+        drop(waiting);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                // The abandoned connections come first; they read as closed.
+                loop {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    let mut header = [0; HEADER_LEN];
+                    if stream.read_exact(&mut header).is_err() {
+                        continue;
+                    }
+                    let mut payload = vec![0; frame::payload_len(header).unwrap()];
+                    if stream.read_exact(&mut payload).is_err() {
+                        continue;
+                    }
+                    let id = frame::decode::<crate::Request>(&payload).unwrap().id;
+                    if stream.write_all(&prompt(id)).is_ok() {
+                        break;
+                    }
+                }
+            });
+            assert_eq!(ask(&place.socket, soon()).unwrap(), BeginAnswer::Prompt {});
+        });
+    }
+
+    #[test]
+    fn nothing_listening_is_told_apart_from_somebody_untrusted() {
+        let place = place();
+        assert!(matches!(ask(&place.socket, soon()), Err(ClientError::Unreachable(_))));
+        drop(UnixListener::bind(&place.socket).unwrap());
+        assert!(matches!(ask(&place.socket, soon()), Err(ClientError::Unreachable(_))));
+        std::fs::remove_file(&place.socket).unwrap();
+        std::fs::write(&place.socket, "").unwrap();
+        assert!(matches!(ask(&place.socket, soon()), Err(ClientError::Untrusted(_))));
+        let long = place.socket.with_file_name("s".repeat(120));
+        assert!(matches!(ask(&long, soon()), Err(ClientError::Unreachable(_))));
+    }
+
+    #[test]
+    fn the_socket_is_not_inherited_by_children() {
+        let place = place();
+        let _listener = UnixListener::bind(&place.socket).unwrap();
+        let client = Client::connect(&place.socket, soon()).unwrap();
+        let flags = nix::fcntl::fcntl(&client.socket, nix::fcntl::FcntlArg::F_GETFD).unwrap();
+        assert_eq!(flags & libc_cloexec(), libc_cloexec());
+        let plain = UnixStream::connect(&place.socket).unwrap();
+        assert_eq!(Peer::of(&plain).unwrap().uid, nix::unistd::geteuid().as_raw());
+    }
+
+    fn libc_cloexec() -> i32 {
+        nix::fcntl::FdFlag::FD_CLOEXEC.bits()
+    }
+}

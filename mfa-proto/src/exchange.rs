@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The key exchange and the sealed session that follows it.
+
+use serde::{Deserialize, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::field::{Blob, TypedCode, UserName};
+use crate::request::ErrorAnswer;
+
+/// The answer to `params`: the group that this daemon offers.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// The name of RFC 7919, where the group has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The prime P, big-endian.
+    pub p: Blob,
+    /// The generator G, big-endian without leading zeros.
+    pub g: Blob,
+}
+
+/// What an exchange is for; part of the transcript, so that a session serves nothing else.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A new token.
+    Enroll,
+}
+
+impl Purpose {
+    /// The word that enters the transcript.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enroll => "enroll",
+        }
+    }
+}
+
+/// The client's half of the exchange.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct KexInit {
+    /// What for.
+    pub purpose: Purpose,
+    /// For whom.
+    pub user: UserName,
+    /// Fingerprint of the group (SHA-256, 32 bytes) that the client has checked.
+    pub group: Blob,
+    /// g^x mod P, as long as P.
+    pub client_public: Blob,
+    /// 32 random bytes.
+    pub client_nonce: Blob,
+}
+
+/// The daemon's half.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct KexReply {
+    /// The session's name, 16 bytes. It lives no longer than its connection.
+    pub session: Blob,
+    /// g^y mod P, as long as P.
+    pub server_public: Blob,
+    /// 32 random bytes.
+    pub server_nonce: Blob,
+    /// HMAC over the transcript, 32 bytes.
+    pub server_confirm: Blob,
+    /// Seconds until the session key must be replaced.
+    pub expires_in: u64,
+}
+
+/// The client's confirmation.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct KexFinish {
+    /// The session's name.
+    pub session: Blob,
+    /// HMAC over the transcript, 32 bytes.
+    pub client_confirm: Blob,
+}
+
+/// A message inside the session, either way.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    /// The session's name.
+    pub session: Blob,
+    /// Counts from 0 in each direction.
+    pub seq: u64,
+    /// ChaCha20-Poly1305 of a [`SealedRequest`] or [`SealedAnswer`].
+    pub ciphertext: Blob,
+}
+
+/// The answers to `params`, `kex_init`, `kex_finish` and `sealed`.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ExchangeAnswer {
+    /// To `params`.
+    Params(Params),
+    /// To `kex_init`.
+    KexReply(KexReply),
+    /// To `kex_finish`.
+    KexDone {},
+    /// To `sealed`.
+    Sealed(Sealed),
+    /// The request was refused.
+    Error(ErrorAnswer),
+}
+
+/// What a client says inside a session.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SealedRequest {
+    /// Make a secret; the token is pending until it is confirmed.
+    Provision {
+        /// The token's name.
+        name: String,
+        /// Moving factor.
+        moving: MovingFactor,
+        /// A current code, where the caller must show one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<TypedCode>,
+    },
+    /// The first code of the new token.
+    Confirm {
+        /// What was typed.
+        code: TypedCode,
+    },
+}
+
+/// What moves from code to code.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum MovingFactor {
+    /// Time: RFC 6238.
+    Totp,
+    /// A counter: RFC 4226.
+    Hotp,
+}
+
+/// What the daemon answers inside a session.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SealedAnswer {
+    /// To `provision`: everything an authenticator needs.
+    Provisioned {
+        /// The secret as an `otpauth` URI.
+        uri: SecretUri,
+    },
+    /// To `confirm`: the token is active, durably.
+    Confirmed {
+        /// Recovery codes, shown once.
+        recovery_codes: Vec<TypedCode>,
+    },
+    /// To `confirm`: not a code of the new token; it stays pending and may be tried again.
+    WrongCode {
+        /// Tries left in this session.
+        tries_left: u8,
+    },
+    /// The request was refused; the session goes on.
+    Refused(ErrorAnswer),
+}
+
+/// An `otpauth` URI in transit: erased on drop, never shown in debug output.
+#[derive(Deserialize, Clone)]
+#[serde(from = "String")]
+pub struct SecretUri(Zeroizing<String>);
+
+impl SecretUri {
+    /// Wraps the URI.
+    #[must_use]
+    pub fn new(uri: impl Into<String>) -> Self {
+        Self(Zeroizing::new(uri.into()))
+    }
+
+    /// The URI.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretUri {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretUri(…)")
+    }
+}
+
+impl From<String> for SecretUri {
+    fn from(uri: String) -> Self {
+        Self::new(uri)
+    }
+}
+
+impl Serialize for SecretUri {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
