@@ -122,8 +122,11 @@ pub enum SealedRequest {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<TypedCode>,
     },
-    /// The first code of the new token.
+    /// The first code of a pending token of this user. Also in another session than the one that
+    /// provisioned it: people take longer over a QR code than a session key may live.
     Confirm {
+        /// The token's name.
+        name: String,
         /// What was typed.
         code: TypedCode,
     },
@@ -155,7 +158,7 @@ pub enum SealedAnswer {
     },
     /// To `confirm`: not a code of the new token; it stays pending and may be tried again.
     WrongCode {
-        /// Tries left in this session.
+        /// Tries left; after the last one the pending token is gone.
         tries_left: u8,
     },
     /// The request was refused; the session goes on.

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `mfa-daemon`: the only holder of secrets and of all state.
+
+#![forbid(unsafe_code)]
+
+pub mod caller;
+pub mod config;
+pub mod daemon;
+pub mod limits;
+pub mod log;
+pub mod master_key;
+pub mod policy;
+pub mod requests;
+pub mod run;
+pub mod server;
+pub mod session;
+pub mod socket;
+pub mod store;
+pub mod vault;

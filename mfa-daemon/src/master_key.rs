@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The master key's file: 32 bytes that only the daemon may read.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use mfa_crypto::MasterKey;
+use nix::fcntl::OFlag;
+use zeroize::Zeroizing;
+
+const LEN: usize = 32;
+
+/// Why there is no master key.
+#[derive(Debug)]
+pub enum MasterKeyError {
+    /// The file cannot be read or written.
+    Io(PathBuf, io::Error),
+    /// Not a regular file.
+    NotAFile(PathBuf),
+    /// Others may read it.
+    Mode(PathBuf, u32),
+    /// It belongs to somebody else.
+    Owner(PathBuf, u32),
+    /// It has not 32 bytes.
+    Length(PathBuf, u64),
+}
+
+impl fmt::Display for MasterKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(path, error) => write!(f, "master key {}: {error}", path.display()),
+            Self::NotAFile(path) => {
+                write!(f, "master key {} is not a regular file", path.display())
+            }
+            Self::Mode(path, mode) => write!(
+                f,
+                "master key {} has mode {mode:04o}: others may read it; chmod 600 it, and consider \
+                 it known to them",
+                path.display()
+            ),
+            Self::Owner(path, uid) => write!(
+                f,
+                "master key {} belongs to uid {uid}, not to the daemon's user",
+                path.display()
+            ),
+            Self::Length(path, len) => write!(
+                f,
+                "master key {} has {len} bytes instead of {LEN}; restore it from your backup",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for MasterKeyError {}
+
+/// Reads the key; `None` where there is no file at all.
+///
+/// # Errors
+/// [`MasterKeyError`] for a file that is not exactly as it must be.
+pub fn load(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
+    let io_error = |error| MasterKeyError::Io(path.to_owned(), error);
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32) => {
+            return Err(MasterKeyError::NotAFile(path.to_owned()));
+        }
+        Err(error) => return Err(io_error(error)),
+    };
+    let found = file.metadata().map_err(io_error)?;
+    if !found.is_file() {
+        return Err(MasterKeyError::NotAFile(path.to_owned()));
+    }
+    let mode = found.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(MasterKeyError::Mode(path.to_owned(), mode));
+    }
+    let me = nix::unistd::geteuid().as_raw();
+    if found.uid() != me && found.uid() != 0 {
+        return Err(MasterKeyError::Owner(path.to_owned(), found.uid()));
+    }
+    if found.len() != LEN as u64 {
+        return Err(MasterKeyError::Length(path.to_owned(), found.len()));
+    }
+    let mut bytes = Zeroizing::new([0; LEN]);
+    file.read_exact(bytes.as_mut()).map_err(io_error)?;
+    Ok(Some(MasterKey::from_bytes(bytes)))
+}
+
+/// Writes a new key where there is none: whole and durable, or not at all.
+///
+/// # Errors
+/// [`MasterKeyError::Io`], also where a file of that name exists.
+pub fn create(path: &Path, key: &MasterKey) -> Result<(), MasterKeyError> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let fresh = path.with_extension("new");
+    let write = || {
+        let _ = fs::remove_file(&fresh);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        file.write_all(key.expose())?;
+        file.sync_all()?;
+        // A link, not a rename: it never replaces a key that is there.
+        fs::hard_link(&fresh, path)?;
+        fs::remove_file(&fresh)?;
+        File::open(directory)?.sync_all()
+    };
+    write().map_err(|error| MasterKeyError::Io(path.to_owned(), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use getrandom::SysRng;
+
+    use super::*;
+
+    #[test]
+    fn a_key_survives_the_file_and_is_never_replaced() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("key");
+        assert!(load(&path).unwrap().is_none());
+        let key = MasterKey::generate(&mut SysRng).unwrap();
+        create(&path, &key).unwrap();
+        assert_eq!(load(&path).unwrap().unwrap().id(), key.id());
+        let other = MasterKey::generate(&mut SysRng).unwrap();
+        assert!(create(&path, &other).is_err());
+        assert_eq!(load(&path).unwrap().unwrap().id(), key.id());
+    }
+
+    #[test]
+    fn a_file_that_is_not_exactly_as_it_must_be_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("key");
+        create(&path, &MasterKey::generate(&mut SysRng).unwrap()).unwrap();
+        let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o644);
+        assert!(matches!(load(&path), Err(MasterKeyError::Mode(_, 0o644))));
+        mode(0o600);
+        assert!(load(&path).unwrap().is_some());
+        let link = home.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(matches!(load(&link), Err(MasterKeyError::NotAFile(_))));
+        assert!(matches!(load(home.path()), Err(MasterKeyError::NotAFile(_))));
+        for len in [0, 31, 33] {
+            fs::write(&path, vec![0; len]).unwrap();
+            assert!(matches!(load(&path), Err(MasterKeyError::Length(..))), "{len}");
+        }
+    }
+}

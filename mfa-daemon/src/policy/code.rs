@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Does a code belong to a token, and at which step or counter? RFC 6238, 5.2 and 6; RFC 4226, 7.4.
+
+use mfa_crypto::{Code, Secret, hotp, step};
+
+use super::record::{Factor, Token};
+
+/// Counters accepted ahead of the expected one (the look-ahead window s of RFC 4226, 7.4).
+pub const LOOK_AHEAD: u64 = 10;
+
+/// What a code is to a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// Nothing.
+    None,
+    /// It was right, but that step is spent.
+    Spent,
+    /// It is right; the token's factor must become this.
+    Fresh(Factor),
+}
+
+/// Looks at every step of the window, whether or not one has matched already: the time it takes
+/// does not tell where a code fits.
+#[must_use]
+pub fn look(token: &Token, secret: &Secret, code: &Code, now: u64, skew: u64) -> Match {
+    match token.factor {
+        Factor::Totp { period, last_step, drift } => {
+            let current = step(now, period);
+            let centre = current.saturating_add_signed(i64::from(drift));
+            let mut found = Match::None;
+            for candidate in centre.saturating_sub(skew)..=centre.saturating_add(skew) {
+                if !matches(token, secret, code, candidate) {
+                    continue;
+                }
+                if last_step.is_some_and(|last| candidate <= last) {
+                    if found == Match::None {
+                        found = Match::Spent;
+                    }
+                } else {
+                    let drift = learn(drift, current, candidate);
+                    found =
+                        Match::Fresh(Factor::Totp { period, last_step: Some(candidate), drift });
+                }
+            }
+            found
+        }
+        Factor::Hotp { counter } => {
+            let mut found = Match::None;
+            for candidate in counter..=counter.saturating_add(LOOK_AHEAD) {
+                if matches(token, secret, code, candidate) && found == Match::None {
+                    found = Match::Fresh(Factor::Hotp { counter: candidate.saturating_add(1) });
+                }
+            }
+            found
+        }
+    }
+}
+
+/// Whether the last accepted step lies beyond the window: then the clock was set back, and no code
+/// can be accepted until it has caught up.
+#[must_use]
+pub fn clock_is_behind(token: &Token, now: u64, skew: u64) -> bool {
+    match token.factor {
+        Factor::Totp { period, last_step: Some(last), drift } => {
+            let centre = step(now, period).saturating_add_signed(i64::from(drift));
+            last > centre.saturating_add(skew).saturating_add(2)
+        }
+        Factor::Totp { last_step: None, .. } | Factor::Hotp { .. } => false,
+    }
+}
+
+fn matches(token: &Token, secret: &Secret, code: &Code, counter: u64) -> bool {
+    hotp(secret, token.algorithm, token.digits, counter).ct_eq(code).into()
+}
+
+/// Drift moves by at most one step a success and stays within ±2 (RFC 6238, 6).
+fn learn(drift: i8, current: u64, accepted: u64) -> i8 {
+    let seen = i128::from(accepted) - i128::from(current);
+    let towards = match seen.cmp(&i128::from(drift)) {
+        std::cmp::Ordering::Less => -1,
+        std::cmp::Ordering::Equal => 0,
+        std::cmp::Ordering::Greater => 1,
+    };
+    (drift + towards).clamp(-2, 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use mfa_crypto::{Algorithm, Digits, Period};
+    use mfa_proto::Blob;
+
+    use super::*;
+    use crate::policy::record::State;
+
+    fn secret() -> Secret {
+        Secret::new(b"12345678901234567890".to_vec())
+    }
+
+    fn token(factor: Factor) -> Token {
+        Token {
+            name: "phone".into(),
+            state: State::Active,
+            factor,
+            algorithm: Algorithm::Sha1,
+            digits: Digits::default(),
+            sealed: Blob::new([]),
+            created: 0,
+            last_used: None,
+        }
+    }
+
+    fn totp(last_step: Option<u64>, drift: i8) -> Token {
+        token(Factor::Totp { period: Period::default(), last_step, drift })
+    }
+
+    fn code(counter: u64) -> Code {
+        hotp(&secret(), Algorithm::Sha1, Digits::default(), counter)
+    }
+
+    fn accepted_step(token: &Token, code_step: u64, now: u64) -> Option<u64> {
+        match look(token, &secret(), &code(code_step), now, 1) {
+            Match::Fresh(Factor::Totp { last_step, .. }) => last_step,
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn exactly_the_window_of_two_skews_and_one_step_is_accepted() {
+        for now in [29_999_u64, 30_000, 30_001, 30_029] {
+            let current = now / 30;
+            for offset in -3_i64..=3 {
+                let at = current.saturating_add_signed(offset);
+                let expected = (-1..=1).contains(&offset).then_some(at);
+                assert_eq!(accepted_step(&totp(None, 0), at, now), expected, "{now} {offset}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_not_greater_than_the_last_one_is_spent() {
+        let now = 60_000_u64;
+        let current = now / 30;
+        let token = totp(Some(current), 0);
+        assert_eq!(look(&token, &secret(), &code(current), now, 1), Match::Spent);
+        assert_eq!(look(&token, &secret(), &code(current - 1), now, 1), Match::Spent);
+        assert_eq!(accepted_step(&token, current + 1, now), Some(current + 1));
+    }
+
+    #[test]
+    fn drift_follows_by_one_step_and_stops_at_two() {
+        let now = 60_000_u64;
+        let current = now / 30;
+        let drift_after = |drift, offset: i64| {
+            let at = current.saturating_add_signed(offset);
+            match look(&totp(None, drift), &secret(), &code(at), now, 1) {
+                Match::Fresh(Factor::Totp { drift, .. }) => Some(drift),
+                _ => None,
+            }
+        };
+        assert_eq!(drift_after(0, 0), Some(0));
+        assert_eq!(drift_after(0, 1), Some(1));
+        assert_eq!(drift_after(1, 2), Some(2));
+        assert_eq!(drift_after(2, 3), Some(2));
+        assert_eq!(drift_after(2, 4), None);
+        assert_eq!(drift_after(2, 1), Some(1));
+        assert_eq!(drift_after(0, -1), Some(-1));
+        assert_eq!(drift_after(-2, -3), Some(-2));
+    }
+
+    #[test]
+    fn a_counter_token_looks_ahead_and_never_back() {
+        let token = token(Factor::Hotp { counter: 5 });
+        for (counter, expected) in [(4, None), (5, Some(6)), (15, Some(16)), (16, None)] {
+            let next = match look(&token, &secret(), &code(counter), 0, 1) {
+                Match::Fresh(Factor::Hotp { counter }) => Some(counter),
+                _ => None,
+            };
+            assert_eq!(next, expected, "counter {counter}");
+        }
+    }
+
+    #[test]
+    fn extremes_of_time_and_counter_do_not_overflow() {
+        for now in [0, 1, 29, u64::MAX] {
+            let _ = look(&totp(None, -2), &secret(), &code(0), now, 10);
+            let _ = look(&totp(Some(u64::MAX), 2), &secret(), &code(0), now, 10);
+            let _ = clock_is_behind(&totp(Some(u64::MAX), 2), now, 10);
+        }
+        let last = token(Factor::Hotp { counter: u64::MAX });
+        let _ = look(&last, &secret(), &code(u64::MAX), 0, 1);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_is_noticed() {
+        let now = 60_000_u64;
+        assert!(!clock_is_behind(&totp(Some(now / 30 + 1), 0), now, 1));
+        assert!(clock_is_behind(&totp(Some(now / 30 + 4), 0), now, 1));
+        assert!(!clock_is_behind(&totp(None, 0), now, 1));
+    }
+}

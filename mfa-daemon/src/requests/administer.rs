@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `admin_list` and `admin_unlock`.
+
+use mfa_proto::admin::{AdminAnswer, AdminList};
+use mfa_proto::{ErrorAnswer, ErrorCode, FRAME_MAX, Peer, UserName};
+use tracing::{error, warn};
+
+use super::status::describe;
+use super::unavailable;
+use crate::caller;
+use crate::daemon::Daemon;
+use crate::store::Change;
+
+/// The most users of a page, whatever is asked for: four tokens each still fit a frame's reader.
+const PAGE_MAX: u16 = 200;
+
+pub(super) async fn list(
+    daemon: &Daemon,
+    peer: Peer,
+    list: AdminList,
+) -> Result<AdminAnswer, ErrorAnswer> {
+    if !caller::is_admin(peer, &daemon.config.admin_group).await {
+        return Err(caller::not_permitted());
+    }
+    let limit = list.limit.clamp(1, PAGE_MAX);
+    let rows = daemon
+        .store
+        .list(list.after, limit)
+        .await
+        .map_err(|error| unavailable(&error, "admin_list"))?;
+    let mut more = rows.len() == usize::from(limit);
+    let (now, rules) = ((daemon.clock)(), daemon.login_rules().lockout);
+    let mut users = Vec::with_capacity(rows.len());
+    let mut size = 0;
+    for (name, record) in rows {
+        let Ok(user) = UserName::new(name.as_str()) else {
+            error!(name, "the store has a row that is no user name");
+            continue;
+        };
+        let record = record.unwrap_or_else(|error| {
+            error!(%user, %error, "listed without its tokens");
+            crate::policy::record::Record::default()
+        });
+        let user = describe(user, &record, now, &rules);
+        size += serde_json::to_vec(&user).map_or(FRAME_MAX, |text| text.len() + 1);
+        if size > FRAME_MAX - 256 {
+            more = true;
+            break;
+        }
+        users.push(user);
+    }
+    Ok(AdminAnswer::Users { users, more })
+}
+
+pub(super) async fn unlock(
+    daemon: &Daemon,
+    peer: Peer,
+    user: UserName,
+) -> Result<AdminAnswer, ErrorAnswer> {
+    if !caller::is_admin(peer, &daemon.config.admin_group).await {
+        return Err(caller::not_permitted());
+    }
+    let known = daemon
+        .store
+        .update(user.clone(), |record| match record {
+            Some(mut record) => {
+                record.lockout.reset();
+                (Change::Put(record), true)
+            }
+            None => (Change::Keep, false),
+        })
+        .await
+        .map_err(|error| unavailable(&error, "admin_unlock"))?;
+    if !known {
+        return Err(ErrorAnswer {
+            code: ErrorCode::Conflict,
+            message: format!("{user} has no second factor here; mfa admin list shows who has"),
+        });
+    }
+    warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid, "unlocked");
+    Ok(AdminAnswer::Unlocked {})
+}

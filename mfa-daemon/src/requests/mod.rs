@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One file a request: authorise, call, answer.
+
+mod administer;
+mod begin;
+mod enroll;
+mod exchange;
+mod import;
+mod revoke;
+mod status;
+mod verify;
+
+use std::fmt;
+use std::sync::Arc;
+
+use mfa_proto::frame;
+use mfa_proto::{ErrorAnswer, ErrorCode, FrameError, Peer, Request};
+use serde::Serialize;
+use tracing::error;
+use zeroize::Zeroizing;
+
+use crate::daemon::Daemon;
+use crate::session::Exchange;
+
+/// What lives as long as a connection.
+pub struct Connection {
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// The exchange or session, if any.
+    pub exchange: Exchange,
+}
+
+/// Carries one request out and returns the frame that answers it.
+///
+/// # Errors
+/// [`FrameError`] where the answer does not fit a frame.
+pub async fn answer(
+    daemon: &Arc<Daemon>,
+    connection: &mut Connection,
+    id: u64,
+    request: Request,
+) -> Result<Zeroizing<Vec<u8>>, FrameError> {
+    let peer = connection.peer;
+    match request {
+        Request::Begin(begin) => write(id, begin::begin(daemon, peer, begin).await),
+        Request::Verify(verify) => write(id, verify::verify(daemon, peer, verify).await),
+        Request::Status { user } => write(id, status::status(daemon, peer, user).await),
+        Request::Revoke(revoke) => write(id, revoke::revoke(daemon, peer, revoke).await),
+        Request::Params {} => write(id, Ok(exchange::params(daemon))),
+        Request::KexInit(init) => write(id, exchange::init(daemon, connection, init).await),
+        Request::KexFinish(finish) => write(id, exchange::finish(connection, &finish)),
+        Request::Sealed(sealed) => write(id, exchange::sealed(daemon, connection, sealed).await),
+        Request::AdminList(list) => write(id, administer::list(daemon, peer, list).await),
+        Request::AdminUnlock { user } => write(id, administer::unlock(daemon, peer, user).await),
+        Request::AdminImport(import) => write(id, import::import(daemon, peer, import).await),
+    }
+}
+
+/// The frame of an answer or of a refusal.
+pub(crate) fn write<T: Serialize>(
+    id: u64,
+    result: Result<T, ErrorAnswer>,
+) -> Result<Zeroizing<Vec<u8>>, FrameError> {
+    match result {
+        Ok(answer) => frame::encode(id, answer),
+        Err(refusal) => frame::encode(id, refusal.tagged()),
+    }
+}
+
+/// The refusal where the daemon itself fails. The cause is for the log, not for the caller.
+fn unavailable(error: &impl fmt::Display, doing: &'static str) -> ErrorAnswer {
+    error!(%error, doing, "denied: cannot decide");
+    ErrorAnswer {
+        code: ErrorCode::Unavailable,
+        message: "mfa-daemon cannot do this now; its log says why (journalctl -u mfa)".to_owned(),
+    }
+}
+
+/// At most 128 characters of what a peer sent, with control characters escaped: for the log.
+struct Bounded<'a>(&'a str);
+
+impl fmt::Display for Bounded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().take(128).try_for_each(|c| write!(f, "{}", c.escape_debug()))
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `revoke`: removes a token.
+
+use mfa_proto::status::{Revoke, StatusAnswer};
+use mfa_proto::{ErrorAnswer, ErrorCode, Peer};
+use tracing::warn;
+
+use super::unavailable;
+use crate::caller::{self, Standing};
+use crate::daemon::Daemon;
+use crate::policy::record::Record;
+use crate::store::Change;
+
+pub(super) async fn revoke(
+    daemon: &Daemon,
+    peer: Peer,
+    revoke: Revoke,
+) -> Result<StatusAnswer, ErrorAnswer> {
+    let Revoke { user, name, code } = revoke;
+    match caller::standing(peer, &user, &daemon.config.admin_group).await {
+        Standing::Root | Standing::Admin => {}
+        Standing::Own => daemon.require_code(&user, code, peer).await?,
+        Standing::Stranger => return Err(caller::not_permitted()),
+    }
+    let wanted = name.clone();
+    let left = daemon
+        .store
+        .update(user.clone(), move |record| remove(record, &wanted))
+        .await
+        .map_err(|error| unavailable(&error, "revoke"))?;
+    let Some(left) = left else {
+        return Err(ErrorAnswer {
+            code: ErrorCode::Conflict,
+            message: format!("{user} has no token named {name:?}; mfa status lists them"),
+        });
+    };
+    warn!(%user, token = name, peer_uid = peer.uid, peer_pid = peer.pid, "token revoked");
+    Ok(StatusAnswer::Revoked { left })
+}
+
+/// Removes the token, and with the last one the user.
+fn remove(record: Option<Record>, name: &str) -> (Change, Option<u8>) {
+    let Some(mut record) = record else { return (Change::Keep, None) };
+    let before = record.tokens.len();
+    record.tokens.retain(|token| token.name != name);
+    let left = record.tokens.len();
+    if left == before {
+        return (Change::Keep, None);
+    }
+    let change = if left == 0 { Change::Remove } else { Change::Put(record) };
+    (change, Some(u8::try_from(left).unwrap_or(u8::MAX)))
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Accepting connections and serving each: limits, deadlines, frames, a clean stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mfa_proto::frame::{self, HEADER_LEN};
+use mfa_proto::{ErrorAnswer, ErrorCode, Peer, Request};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{debug, error, warn};
+use zeroize::Zeroizing;
+
+use crate::daemon::Daemon;
+use crate::limits::{Limits, Slot};
+use crate::requests::{self, Connection};
+use crate::session::Exchange;
+
+/// How long a connection may stay without a request.
+const IDLE: Duration = Duration::from_secs(60);
+/// How long a frame may take to arrive or to be taken.
+const FRAME: Duration = Duration::from_secs(5);
+/// How long a stop waits for what was accepted.
+const DRAIN: Duration = Duration::from_secs(10);
+/// The pause after an `accept` that failed for want of descriptors or memory.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` becomes true; then finishes what was accepted.
+pub async fn serve(listener: UnixListener, daemon: Arc<Daemon>, mut stop: watch::Receiver<bool>) {
+    let limits = Limits::default();
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stop.changed() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => match Peer::of(&stream) {
+                Ok(peer) => match limits.admit(peer.uid) {
+                    Some(slot) => {
+                        let (daemon, stop) = (Arc::clone(&daemon), stop.clone());
+                        connections.spawn(converse(stream, peer, daemon, stop, slot));
+                    }
+                    None => turn_away(&stream, peer),
+                },
+                Err(error) => warn!(%error, "a connection without credentials"),
+            },
+            Err(error) => {
+                error!(%error, "cannot accept a connection; waiting before the next try");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+    drop(listener);
+    let drained = timeout(DRAIN, async { while connections.join_next().await.is_some() {} });
+    if drained.await.is_err() {
+        warn!(left = connections.len(), "stopped with requests unfinished");
+    }
+}
+
+/// Tells a peer with too many connections so, if that is possible without waiting.
+fn turn_away(stream: &UnixStream, peer: Peer) {
+    debug!(peer_uid = peer.uid, "too many connections of one user");
+    let busy = ErrorAnswer {
+        code: ErrorCode::Busy,
+        message: "you have too many connections to mfa-daemon; try again later".to_owned(),
+    };
+    if let Ok(bytes) = frame::encode(0, busy.tagged()) {
+        let _ = stream.try_write(&bytes);
+    }
+}
+
+/// One connection, from its first request to its end.
+async fn converse(
+    mut stream: UnixStream,
+    peer: Peer,
+    daemon: Arc<Daemon>,
+    mut stop: watch::Receiver<bool>,
+    _slot: Slot,
+) {
+    let mut connection = Connection { peer, exchange: Exchange::None };
+    loop {
+        let mut header = [0; HEADER_LEN];
+        let begun = tokio::select! {
+            biased;
+            begun = timeout(IDLE, stream.read(&mut header)) => begun,
+            _ = stop.changed() => return,
+        };
+        let Ok(Ok(got @ 1..)) = begun else { return };
+        let Ok(Some(payload)) = timeout(FRAME, receive(&mut stream, header, got)).await else {
+            return;
+        };
+        let Some((answer, keep)) = respond(&daemon, &mut connection, payload).await else { return };
+        match timeout(FRAME, stream.write_all(&answer)).await {
+            Ok(Ok(())) if keep => {}
+            _ => return,
+        }
+    }
+}
+
+/// The rest of a frame whose first `got` header bytes are there. `None` ends the connection.
+async fn receive(
+    stream: &mut UnixStream,
+    mut header: [u8; HEADER_LEN],
+    got: usize,
+) -> Option<Result<Zeroizing<Vec<u8>>, frame::FrameError>> {
+    stream.read_exact(header.get_mut(got..)?).await.ok()?;
+    let len = match frame::payload_len(header) {
+        Ok(len) => len,
+        Err(error) => return Some(Err(error)),
+    };
+    let mut payload = Zeroizing::new(vec![0; len]);
+    stream.read_exact(&mut payload).await.ok()?;
+    Some(Ok(payload))
+}
+
+/// The answer to a frame, and whether the connection goes on after it.
+async fn respond(
+    daemon: &Arc<Daemon>,
+    connection: &mut Connection,
+    payload: Result<Zeroizing<Vec<u8>>, frame::FrameError>,
+) -> Option<(Zeroizing<Vec<u8>>, bool)> {
+    let request = payload.and_then(|payload| frame::decode::<Request>(&payload));
+    let answered = match request {
+        Ok(request) => {
+            let answer = requests::answer(daemon, connection, request.id, request.body).await;
+            answer.map(|bytes| (bytes, true))
+        }
+        Err(error) => {
+            debug!(peer_uid = connection.peer.uid, %error, "malformed frame");
+            let refusal = ErrorAnswer { code: ErrorCode::Malformed, message: error.to_string() };
+            frame::encode(0, refusal.tagged()).map(|bytes| (bytes, false))
+        }
+    };
+    answered.inspect_err(|error| error!(%error, "an answer does not fit a frame")).ok()
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The listening socket: the one that systemd passes, or the daemon's own.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use listenfd::ListenFd;
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::{Mode, umask};
+
+/// A socket to accept on.
+pub struct Listening {
+    /// Non-blocking, as tokio wants it.
+    pub listener: UnixListener,
+    /// The daemon's own socket, removed when it stops; `None` where systemd keeps it.
+    own: Option<Own>,
+}
+
+struct Own {
+    path: PathBuf,
+    _lock: Flock<File>,
+}
+
+/// Why there is no socket.
+#[derive(Debug)]
+pub enum SocketError {
+    /// What systemd passed is no Unix stream socket, or more than one.
+    Passed(io::Error),
+    /// The path cannot be used.
+    Path(PathBuf, io::Error),
+    /// Another daemon listens there.
+    InUse(PathBuf),
+}
+
+impl fmt::Display for SocketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed(error) => write!(f, "the socket passed by systemd: {error}"),
+            Self::Path(path, error) => write!(f, "socket {}: {error}", path.display()),
+            Self::InUse(path) => {
+                write!(f, "another mfa-daemon listens on {}; stop it first", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for SocketError {}
+
+impl Listening {
+    /// Takes systemd's socket (`LISTEN_FDS`, sd_listen_fds(3)) or makes one at `path`.
+    ///
+    /// # Errors
+    /// [`SocketError`].
+    pub fn new(path: &Path) -> Result<Self, SocketError> {
+        let passed = ListenFd::from_env().take_unix_listener(0).map_err(SocketError::Passed)?;
+        let (listener, own) = match passed {
+            Some(listener) => (listener, None),
+            None => {
+                let (listener, own) = bind(path)?;
+                (listener, Some(own))
+            }
+        };
+        listener
+            .set_nonblocking(true)
+            .map_err(|error| SocketError::Path(path.to_owned(), error))?;
+        Ok(Self { listener, own })
+    }
+
+    /// Takes the listener out; what is left removes the path when dropped.
+    #[must_use]
+    pub fn split(self) -> (UnixListener, impl Drop) {
+        (self.listener, Removal(self.own))
+    }
+}
+
+struct Removal(Option<Own>);
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        if let Some(own) = &self.0 {
+            let _ = fs::remove_file(&own.path);
+        }
+    }
+}
+
+/// Binds under a lock, so that of two daemons the second fails instead of taking the path away.
+fn bind(path: &Path) -> Result<(UnixListener, Own), SocketError> {
+    let failed = |error| SocketError::Path(path.to_owned(), error);
+    if let Some(directory) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o755).create(directory).map_err(failed)?;
+        let found = fs::symlink_metadata(directory).map_err(failed)?;
+        if found.permissions().mode() & 0o022 != 0 {
+            return Err(failed(io::Error::other(
+                "its directory can be written to by others than its owner, so clients would refuse \
+                 it; chmod go-w the directory",
+            )));
+        }
+    }
+    let lock_path = path.with_extension("sock.lock");
+    let file =
+        OpenOptions::new().append(true).create(true).mode(0o600).open(lock_path).map_err(failed)?;
+    let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|_| SocketError::InUse(path.to_owned()))?;
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => fs::remove_file(path).map_err(failed)?,
+        Ok(_) => {
+            return Err(failed(io::Error::other(
+                "there is something else than a socket; remove it",
+            )));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    // Everybody may connect; who may ask what is decided by the peer's credentials.
+    let before = umask(Mode::from_bits_truncate(0o111));
+    let bound = UnixListener::bind(path);
+    umask(before);
+    Ok((bound.map_err(failed)?, Own { path: path.to_owned(), _lock: lock }))
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Where users are kept. Changes go through one writer that shares commits; reads go beside it.
+
+mod open;
+mod reader;
+mod sqlite;
+mod writer;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use mfa_proto::UserName;
+
+use self::reader::Reader;
+use self::writer::Writer;
+use crate::master_key::MasterKeyError;
+use crate::policy::record::Record;
+
+pub use self::open::open;
+
+/// The handle that requests use.
+pub struct Store {
+    writer: Writer,
+    reader: Reader,
+}
+
+/// A name as it is stored, and its record; a row that cannot be read comes with its error instead of
+/// hiding the others.
+pub type Listed = (String, Result<Record, StoreError>);
+
+/// What a change makes of a user's record.
+pub enum Change {
+    /// Nothing is written.
+    Keep,
+    /// The record is replaced, or made.
+    Put(Record),
+    /// The user is gone.
+    Remove,
+}
+
+/// Why the store did not do what it was asked. In every case nothing was changed.
+#[derive(Debug)]
+pub enum StoreError {
+    /// SQLite's word.
+    Sqlite(rusqlite::Error),
+    /// A row that is not a record.
+    Damaged {
+        /// Whose.
+        user: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A record that cannot be written down.
+    Encode(serde_json::Error),
+    /// Somebody changed the row first.
+    Conflict,
+    /// A schema of another version.
+    Schema {
+        /// In the file.
+        found: i64,
+        /// Of this program.
+        known: i64,
+    },
+    /// The commit that this change was part of failed; the log has the cause.
+    NotCommitted,
+    /// The store is closing.
+    Closed,
+    /// No thread could be started.
+    Thread(std::io::Error),
+    /// The database is missing or empty, but its master key is there.
+    DatabaseLost(PathBuf),
+    /// There are users, but their master key is missing.
+    KeyLost(PathBuf),
+    /// The master key is another one than that of the database.
+    KeyMismatch(PathBuf),
+    /// Another daemon has the store.
+    InUse(PathBuf),
+    /// The store's directory cannot be used.
+    Directory(PathBuf, std::io::Error),
+    /// The master key cannot be used.
+    Key(MasterKeyError),
+    /// The system gives no randomness for a new key.
+    Randomness(mfa_crypto::RngError),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(error) => write!(f, "database: {error}"),
+            Self::Damaged { user, what } => {
+                write!(f, "the record of {user:?} is damaged ({what}); restore it from a backup")
+            }
+            Self::Encode(error) => write!(f, "a record cannot be written: {error}"),
+            Self::Conflict => write!(f, "the record was changed by somebody else at the same time"),
+            Self::Schema { found, known } => write!(
+                f,
+                "the database has schema {found}, this version knows {known}; install the version \
+                 that wrote it, or name another file in store.url"
+            ),
+            Self::NotCommitted => write!(f, "the change could not be made durable"),
+            Self::Closed => write!(f, "the store is closing"),
+            Self::Thread(error) => write!(f, "cannot start a thread for the store: {error}"),
+            Self::DatabaseLost(path) => write!(
+                f,
+                "{} is missing or empty, but its master key exists: starting afresh would unenroll \
+                 everybody. Restore the database from a backup; to really begin anew, remove the \
+                 master key too",
+                path.display()
+            ),
+            Self::KeyLost(path) => write!(
+                f,
+                "the database has users, but their master key {} is missing. Restore it from a \
+                 backup; no secret can be opened without it",
+                path.display()
+            ),
+            Self::KeyMismatch(path) => write!(
+                f,
+                "{} is not the master key of this database. Restore the one that belongs to it",
+                path.display()
+            ),
+            Self::InUse(path) => {
+                write!(f, "another mfa-daemon is using {}; stop it first", path.display())
+            }
+            Self::Directory(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Key(error) => write!(f, "{error}"),
+            Self::Randomness(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<MasterKeyError> for StoreError {
+    fn from(error: MasterKeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl Store {
+    /// Reads a user's record, decides with `decide`, writes what it says: one atomic step. The
+    /// result comes only after the change is durable.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was changed then.
+    pub async fn update<R: Send + 'static>(
+        &self,
+        user: UserName,
+        decide: impl FnOnce(Option<Record>) -> (Change, R) + Send + 'static,
+    ) -> Result<R, StoreError> {
+        #[cfg(feature = "no-compare-and-set")]
+        let decide = {
+            let decision = decide(self.reader.get(user.clone()).await?);
+            move |_: Option<Record>| decision
+        };
+        self.writer.update(user, decide).await
+    }
+
+    /// A user's record as it was last committed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, user: UserName) -> Result<Option<Record>, StoreError> {
+        self.reader.get(user).await
+    }
+
+    /// A page of users after `after`, in the order of their names.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(
+        &self,
+        after: Option<UserName>,
+        limit: u16,
+    ) -> Result<Vec<Listed>, StoreError> {
+        self.reader.list(after, limit).await
+    }
+
+    /// Adds users that are not there yet, all in one commit; returns how many were added.
+    ///
+    /// # Errors
+    /// [`StoreError`]; none was added then.
+    pub async fn add(&self, users: Vec<(UserName, Record)>) -> Result<usize, StoreError> {
+        self.writer.add(users).await
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Opening the store at start: database and master key belong together, and neither is ever made
+//! anew beside what the other proves to have existed.
+//!
+//! First start: database, then key, then the key's mark in the database. Whatever of these an
+//! interrupted first start has left, the next one goes on from there.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use getrandom::SysRng;
+use mfa_crypto::MasterKey;
+use nix::fcntl::{Flock, FlockArg};
+
+use super::reader::Reader;
+use super::sqlite::Sqlite;
+use super::writer::Writer;
+use super::{Store, StoreError};
+use crate::master_key;
+use crate::vault::Vault;
+
+/// Holds the store for this process; dropped last.
+pub struct StoreLock {
+    _file: Flock<fs::File>,
+}
+
+/// Opens the store at `database`, whose secrets are sealed under the key in `key_file`.
+///
+/// # Errors
+/// [`StoreError`] says what is missing and what to do.
+pub fn open(database: &Path, key_file: &Path) -> Result<(Store, Vault, StoreLock), StoreError> {
+    for file in [database, key_file] {
+        make_directory(file.parent().unwrap_or(Path::new("/")))?;
+    }
+    let lock = lock(database)?;
+    let key = master_key::load(key_file)?;
+    let size = match fs::metadata(database) {
+        Ok(found) => found.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(StoreError::Directory(database.to_owned(), error)),
+    };
+    if size == 0 && key.is_some() {
+        return Err(StoreError::DatabaseLost(database.to_owned()));
+    }
+    if size == 0 {
+        make_private(database)?;
+    }
+    let sqlite = Sqlite::open(database, true)?;
+    let key = agree(&sqlite, key, key_file)?;
+    let reader = Reader::start(Sqlite::open_reader(database)?)?;
+    let writer = Writer::start(sqlite, database.to_owned())?;
+    Ok((Store { writer, reader }, Vault::new(key), StoreLock { _file: lock }))
+}
+
+/// The key that belongs to the database, made where this is a first start.
+fn agree(
+    sqlite: &Sqlite,
+    key: Option<MasterKey>,
+    key_file: &Path,
+) -> Result<MasterKey, StoreError> {
+    match (sqlite.master_key_id()?, key) {
+        (Some(id), Some(key)) if id == key.id() => Ok(key),
+        (Some(_), Some(_)) => Err(StoreError::KeyMismatch(key_file.to_owned())),
+        (Some(_), None) => Err(StoreError::KeyLost(key_file.to_owned())),
+        (None, _) if sqlite.has_users()? => Err(StoreError::KeyMismatch(key_file.to_owned())),
+        (None, Some(key)) => {
+            sqlite.set_master_key_id(&key.id())?;
+            Ok(key)
+        }
+        (None, None) => {
+            let key = MasterKey::generate(&mut SysRng).map_err(StoreError::Randomness)?;
+            master_key::create(key_file, &key)?;
+            sqlite.set_master_key_id(&key.id())?;
+            Ok(key)
+        }
+    }
+}
+
+fn make_directory(directory: &Path) -> Result<(), StoreError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| StoreError::Directory(directory.to_owned(), error))
+}
+
+/// The database must be nobody else's to read; SQLite gives its `-wal` the same mode.
+fn make_private(database: &Path) -> Result<(), StoreError> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(database)
+        .map(drop)
+        .map_err(|error| StoreError::Directory(database.to_owned(), error))
+}
+
+fn lock(database: &Path) -> Result<Flock<fs::File>, StoreError> {
+    let path = database.with_extension("lock");
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|error| StoreError::Directory(path.clone(), error))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|_| StoreError::InUse(database.to_owned()))
+}
