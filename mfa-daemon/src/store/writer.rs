@@ -147,3 +147,139 @@ impl Loop {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::policy::record::Lockout;
+
+    struct Place {
+        home: tempfile::TempDir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            Self { home: tempfile::tempdir().unwrap() }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.home.path().join("db")
+        }
+
+        fn open(&self) -> Sqlite {
+            Sqlite::open(&self.path(), true).unwrap()
+        }
+
+        /// Bytes that commits have written so far.
+        fn log_size(&self) -> u64 {
+            std::fs::metadata(self.home.path().join("db-wal")).map_or(0, |found| found.len())
+        }
+
+        /// Runs jobs that all wait already when the loop looks.
+        fn run(&self, store: Sqlite, waiting: Vec<Job>) {
+            let (queue, jobs) = mpsc::channel();
+            for job in waiting {
+                queue.send(job).unwrap();
+            }
+            drop(queue);
+            Loop { store: Some(store), path: self.path() }.run(&jobs);
+        }
+    }
+
+    fn user(n: usize) -> UserName {
+        UserName::new(format!("user{n:03}")).unwrap()
+    }
+
+    fn count_failure(n: usize, released: &Arc<Mutex<Vec<(usize, bool)>>>) -> Job {
+        let released = Arc::clone(released);
+        Box::new(move |store| {
+            let row = store.get(&user(n)).unwrap();
+            let version = row.as_ref().map(|row| row.version);
+            let failures = row.map_or(0, |row| row.record.lockout.failures) + 1;
+            let record =
+                Record { lockout: Lockout { failures, last_failure: 1 }, ..Record::default() };
+            store.put(&user(n), version, &record).unwrap();
+            Box::new(move |committed| released.lock().unwrap().push((n, committed)))
+        })
+    }
+
+    #[test]
+    fn changes_that_wait_share_one_commit_and_are_answered_after_it() {
+        let place = Place::new();
+        let store = place.open();
+        let released = Arc::default();
+        place.run(store, vec![count_failure(0, &released)]);
+        let store = place.open();
+        let before = place.log_size();
+        place.run(store, vec![count_failure(0, &released)]);
+        let alone = place.log_size() - before;
+
+        let store = place.open();
+        let before = place.log_size();
+        place.run(store, (0..100).map(|_| count_failure(0, &released)).collect());
+        let shared = place.log_size().saturating_sub(before);
+        assert!(shared <= 2 * alone.max(8_192), "{shared} bytes for 100, {alone} for one");
+        assert_eq!(released.lock().unwrap().len(), 102);
+        assert!(released.lock().unwrap().iter().all(|(_, committed)| *committed));
+        assert_eq!(place.open().get(&user(0)).unwrap().unwrap().record.lockout.failures, 102);
+    }
+
+    #[test]
+    fn a_change_that_fails_leaves_the_others_of_its_commit() {
+        let place = Place::new();
+        let released = Arc::default();
+        let failed = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&failed);
+        let failing: Job = Box::new(move |store| {
+            let result = store.apart(|store| {
+                store.put(&user(7), None, &Record::default())?;
+                store.put(&user(7), None, &Record::default())
+            });
+            Box::new(move |committed| {
+                assert!(committed);
+                assert!(matches!(result, Err(StoreError::Conflict)));
+                seen.fetch_add(1, Ordering::Relaxed);
+            })
+        });
+        let jobs = vec![count_failure(1, &released), failing, count_failure(2, &released)];
+        place.run(place.open(), jobs);
+        let store = place.open();
+        assert_eq!(failed.load(Ordering::Relaxed), 1);
+        assert!(store.get(&user(7)).unwrap().is_none());
+        assert!(store.get(&user(1)).unwrap().is_some());
+        assert!(store.get(&user(2)).unwrap().is_some());
+    }
+
+    #[test]
+    fn without_a_commit_nobody_is_told_of_success_and_nothing_is_there() {
+        let place = Place::new();
+        let released = Arc::default();
+        place.run(place.open(), vec![count_failure(1, &released)]);
+        let other = rusqlite::Connection::open(place.path()).unwrap();
+        let store = place.open();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        place.run(store, vec![count_failure(1, &released)]);
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(*released.lock().unwrap(), [(1, true)]);
+        assert_eq!(place.open().get(&user(1)).unwrap().unwrap().record.lockout.failures, 1);
+        place.run(place.open(), vec![count_failure(1, &released)]);
+        assert_eq!(*released.lock().unwrap(), [(1, true), (1, true)]);
+    }
+
+    #[test]
+    fn a_row_that_was_changed_meanwhile_is_not_replaced() {
+        let place = Place::new();
+        let store = place.open();
+        store.put(&user(1), None, &Record::default()).unwrap();
+        let version = store.get(&user(1)).unwrap().unwrap().version;
+        store.put(&user(1), Some(version), &Record::default()).unwrap();
+        let late = store.put(&user(1), Some(version), &Record::default());
+        assert!(matches!(late, Err(StoreError::Conflict)));
+        assert!(matches!(store.remove(&user(1), version), Err(StoreError::Conflict)));
+        store.remove(&user(1), version + 1).unwrap();
+        assert!(store.get(&user(1)).unwrap().is_none());
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Start and stop: what must be there, what is never made anew, and what survives.
+
+mod trial;
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+use trial::{Trial, code, frame};
+
+fn with_one_user() -> Trial {
+    let mut trial = Trial::start();
+    trial.add("alice");
+    assert!(trial.end(Signal::SIGTERM).success());
+    trial
+}
+
+#[test]
+fn a_restart_keeps_users_and_spent_codes_also_after_a_kill() {
+    let mut trial = Trial::start();
+    trial.add("alice");
+    let code = code(0);
+    assert_eq!(trial.verify("alice", &code)["type"], "accepted");
+    assert!(!trial.end(Signal::SIGKILL).success());
+    trial.run();
+    assert_eq!(trial.verify("alice", &code)["type"], "replayed");
+    assert!(trial.end(Signal::SIGTERM).success());
+    assert!(!trial.path("run/mfa.sock").exists(), "its socket stays behind");
+    trial.run();
+    assert_eq!(trial.verify("alice", &code)["type"], "replayed");
+}
+
+#[test]
+fn a_stop_finishes_what_was_accepted() {
+    let mut trial = Trial::start();
+    trial.add("alice");
+    let request = json!({"v": 1, "id": 1, "type": "verify", "user": "alice", "code": code(0),
+        "origin": {"service": "test"}});
+    let whole = frame(request.to_string().as_bytes());
+    let mut wire = trial.connect();
+    wire.send(&whole[..20]);
+    // The daemon has read the first part when it answers another connection.
+    assert_eq!(trial.ask(json!({"type": "params"}))["type"], "params");
+    trial.signal(Signal::SIGTERM);
+    wire.stream.write_all(&whole[20..]).unwrap();
+    assert_eq!(wire.receive().unwrap()["type"], "accepted");
+    assert!(trial.end(Signal::SIGTERM).success());
+}
+
+#[test]
+fn a_lost_database_or_key_is_an_error_and_never_a_fresh_start() {
+    for lost in ["state/mfa.db", "state/master.key"] {
+        let mut trial = with_one_user();
+        let kept = fs::read(trial.path(lost)).unwrap();
+        fs::remove_file(trial.path(lost)).unwrap();
+        assert!(trial.refusal().contains("backup"), "{lost} removed");
+        assert!(!trial.path(lost).exists(), "{lost} was made anew");
+        fs::write(trial.path(lost), "").unwrap();
+        fs::set_permissions(trial.path(lost), fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(trial.refusal().contains("backup"), "{lost} empty");
+        fs::write(trial.path(lost), kept).unwrap();
+        trial.run();
+        assert_eq!(trial.verify("alice", &code(0))["type"], "accepted", "{lost} restored");
+    }
+}
+
+#[test]
+fn another_master_key_and_one_that_others_may_read_are_refused() {
+    let mut trial = with_one_user();
+    let key = trial.path("state/master.key");
+    let kept = fs::read(&key).unwrap();
+    fs::write(&key, [7; 32]).unwrap();
+    assert!(trial.refusal().contains("not the master key of this database"));
+    fs::write(&key, kept).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(trial.refusal().contains("0640"));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    trial.run();
+    assert_eq!(trial.verify("alice", &code(0))["type"], "accepted");
+}
+
+#[test]
+fn what_is_not_our_database_is_refused_and_left_as_it_is() {
+    let trial = with_one_user();
+    let database = trial.path("state/mfa.db");
+    let foreign =
+        b"this is not a database, and longer than a header of one hundred bytes; ".repeat(9);
+    fs::remove_file(trial.path("state/mfa.db")).unwrap();
+    fs::write(&database, &foreign).unwrap();
+    assert!(trial.refusal().contains("database"));
+    assert_eq!(fs::read(&database).unwrap(), foreign);
+}
+
+#[test]
+fn an_interrupted_first_start_goes_on_from_what_it_left() {
+    let mut trial = Trial::prepare("");
+    fs::create_dir(trial.path("state")).unwrap();
+    fs::write(trial.path("state/mfa.db"), "").unwrap();
+    trial.run();
+    trial.add("alice");
+    assert_eq!(trial.verify("alice", &code(0))["type"], "accepted");
+}
+
+#[test]
+fn a_second_daemon_ends_and_the_first_keeps_socket_and_store() {
+    let trial = Trial::start();
+    assert!(trial.refusal().contains("another mfa-daemon"));
+    trial.add("alice");
+    assert_eq!(trial.verify("alice", &code(0))["type"], "accepted");
+}
+
+#[test]
+fn the_socket_of_a_daemon_that_was_killed_is_replaced_and_other_files_are_not() {
+    let mut trial = Trial::start();
+    trial.end(Signal::SIGKILL);
+    assert!(trial.path("run/mfa.sock").exists());
+    trial.run();
+    trial.end(Signal::SIGTERM);
+    fs::write(trial.path("run/mfa.sock"), "something").unwrap();
+    assert!(trial.refusal().contains("something else than a socket"));
+    assert_eq!(fs::read_to_string(trial.path("run/mfa.sock")).unwrap(), "something");
+}
+
+#[test]
+fn a_directory_that_others_may_write_to_is_refused_for_the_socket() {
+    let mut trial = Trial::prepare("");
+    let run = trial.path("run");
+    fs::create_dir(&run).unwrap();
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(trial.refusal().contains("chmod go-w"));
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
+    trial.run();
+}
+
+#[test]
+fn check_tells_a_good_configuration_from_a_bad_one_and_touches_nothing() {
+    let good = Trial::prepare("");
+    assert!(good.output(&["--check"]).status.success());
+    assert!(!good.path("state").exists() && !good.path("run").exists());
+    for (bad, reason) in [
+        ("[token]\ndigits = 5\n", "line 8"),
+        ("[lockout]\nfree = 1\n", "unknown field `free`"),
+        ("[exchange]\ngroup = \"ffdhe1024\"\n", "ffdhe1024"),
+        ("[exchange]\ngroup = \"/nonexistent.pem\"\n", "/nonexistent.pem"),
+    ] {
+        let output = Trial::prepare(bad).output(&["--check"]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{bad}");
+        assert!(text.contains(reason), "{bad}: {text}");
+    }
+    let nowhere = std::process::Command::new(env!("CARGO_BIN_EXE_mfa-daemon"))
+        .args(["--check", "--config", "/nonexistent/mfa.toml"])
+        .output()
+        .unwrap();
+    assert_eq!(nowhere.status.code(), Some(1));
+    let usage = good.output(&["--frobnicate"]);
+    assert_eq!(usage.status.code(), Some(2));
+}
+
+#[test]
+fn a_malformed_or_weak_group_file_is_refused_by_name() {
+    let trial = Trial::prepare("");
+    for (content, reason) in [
+        ("", "PEM"),
+        ("-----BEGIN DH PARAMETERS-----\nMAYCAQcCAQI=\n-----END DH PARAMETERS-----\n", "bits"),
+    ] {
+        let pem = trial.path("group.pem");
+        fs::write(&pem, content).unwrap();
+        let bad = Trial::prepare(&format!("[exchange]\ngroup = \"{}\"\n", pem.display()));
+        let refusal = bad.refusal();
+        assert!(refusal.contains("group.pem") && refusal.contains(reason), "{refusal}");
+    }
+}
+
+#[test]
+fn a_socket_passed_by_systemd_is_used_and_left_in_place() {
+    let trial = Trial::prepare("");
+    fs::create_dir(trial.path("run")).unwrap();
+    let path = trial.path("run/passed.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    // sd_listen_fds(3) by a shell, which can pass a descriptor and name its own pid.
+    let mut child = std::process::Command::new("sh")
+        .arg("-c")
+        .arg("exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"")
+        .arg("sh")
+        .arg(env!("CARGO_BIN_EXE_mfa-daemon"))
+        .arg("--config")
+        .arg(trial.path("mfa.toml"))
+        .stdin(std::os::fd::OwnedFd::from(listener))
+        .stderr(fs::File::create(trial.path("log")).unwrap())
+        .spawn()
+        .unwrap();
+    let answer = trial::Wire::connect(&path).ask(json!({"type": "params"}));
+    assert_eq!(answer["type"], "params", "{}", trial.log());
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(path.exists(), "systemd's socket was removed");
+    assert!(!trial.path("run/mfa.sock").exists());
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The real daemon on private paths, and raw frames to speak to it with.
+
+#![expect(dead_code, reason = "each test program uses its own part of this")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "this is test code outside of test functions"
+)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mfa_crypto::{Algorithm, Digits, Secret, hotp};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) const SECRET: &[u8] = b"12345678901234567890";
+
+pub(crate) struct Trial {
+    pub(crate) home: TempDir,
+    running: Option<Child>,
+}
+
+impl Trial {
+    /// A place without a daemon yet.
+    pub(crate) fn prepare(more_configuration: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let at = home.path().display();
+        let configuration = format!(
+            "socket = \"{at}/run/mfa.sock\"\nissuer = \"trial\"\n\
+             [store]\nurl = \"sqlite:{at}/state/mfa.db\"\n\
+             [master_key]\nfile = \"{at}/state/master.key\"\n{more_configuration}"
+        );
+        fs::write(home.path().join("mfa.toml"), configuration).unwrap();
+        Self { home, running: None }
+    }
+
+    pub(crate) fn start() -> Self {
+        let mut trial = Self::prepare("[exchange]\ngroup = \"ffdhe2048\"\n");
+        trial.run();
+        trial
+    }
+
+    pub(crate) fn path(&self, part: &str) -> PathBuf {
+        self.home.path().join(part)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mfa-daemon"));
+        command.arg("--config").arg(self.path("mfa.toml")).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the daemon and waits until it answers.
+    pub(crate) fn run(&mut self) {
+        let log = fs::OpenOptions::new().append(true).create(true).open(self.path("log")).unwrap();
+        let mut child = self.command().stderr(log).spawn().unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while UnixStream::connect(self.path("run/mfa.sock")).is_err() {
+            assert!(child.try_wait().unwrap().is_none(), "no start: {}", self.log());
+            assert!(Instant::now() < until, "not ready: {}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.running = Some(child);
+    }
+
+    /// Runs the daemon where it is expected to end by itself.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).output().unwrap()
+    }
+
+    /// What it says when it refuses to start.
+    pub(crate) fn refusal(&self) -> String {
+        let output = self.output(&[]);
+        assert!(!output.status.success(), "it started and ended well");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = self.running.as_ref().unwrap().id();
+        kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
+    }
+
+    /// Sends the signal and waits for the end.
+    pub(crate) fn end(&mut self, signal: Signal) -> std::process::ExitStatus {
+        self.signal(signal);
+        self.running.take().unwrap().wait().unwrap()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn connect(&self) -> Wire {
+        Wire::connect(&self.path("run/mfa.sock"))
+    }
+
+    pub(crate) fn ask(&self, request: Value) -> Value {
+        self.connect().ask(request)
+    }
+
+    /// Adds a user with a token of [`SECRET`].
+    pub(crate) fn add(&self, user: &str) {
+        let answer = self.ask(json!({"type": "admin_import", "tokens": [{
+            "user": user, "secret": "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=", "algorithm": "SHA1",
+            "digits": 6, "moving": {"factor": "totp", "period": 30}}]}));
+        assert_eq!(answer["type"], "imported", "{answer}");
+    }
+
+    pub(crate) fn verify(&self, user: &str, code: &str) -> Value {
+        self.ask(json!({"type": "verify", "user": user, "code": code,
+            "origin": {"service": "test"}}))
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.running.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A connection that sends what it is told to, right or wrong.
+pub(crate) struct Wire {
+    pub(crate) stream: UnixStream,
+    id: u64,
+}
+
+impl Wire {
+    pub(crate) fn connect(path: &Path) -> Self {
+        let stream = UnixStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Self { stream, id: 40 }
+    }
+
+    /// Sends a request and reads its answer, whose id must be the request's.
+    pub(crate) fn ask(&mut self, mut request: Value) -> Value {
+        self.id += 1;
+        request["v"] = json!(1);
+        request["id"] = json!(self.id);
+        self.send(&frame(request.to_string().as_bytes()));
+        let answer = self.receive().unwrap();
+        let answered = &answer["id"];
+        assert!(answered == self.id || answer["type"] == "error" && answered == 0, "{answer}");
+        answer
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// The next answer; `None` where the daemon has closed the connection.
+    pub(crate) fn receive(&mut self) -> Option<Value> {
+        let mut header = [0; 4];
+        self.stream.read_exact(&mut header).ok()?;
+        let mut payload = vec![0; usize::try_from(u32::from_be_bytes(header)).unwrap()];
+        self.stream.read_exact(&mut payload).ok()?;
+        Some(serde_json::from_slice(&payload).unwrap())
+    }
+}
+
+pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes().to_vec();
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// The code of [`SECRET`], `steps` after the current one.
+pub(crate) fn code(steps: i64) -> String {
+    let step = (now() / 30).saturating_add_signed(steps);
+    let secret = Secret::new(SECRET.to_vec());
+    hotp(&secret, Algorithm::Sha1, Digits::default(), step).as_str().to_owned()
+}
+
+/// A code that is none of [`SECRET`]'s near now.
+pub(crate) fn wrong_code() -> String {
+    let near: Vec<_> = (-3..=3).map(code).collect();
+    (0..).map(|n| format!("{n:06}")).find(|code| !near.contains(code)).unwrap()
+}
