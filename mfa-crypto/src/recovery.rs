@@ -2,7 +2,7 @@
 //! Recovery codes: 50 random bits that people can copy from paper.
 //!
 //! Ten characters of Crockford's base32, five bits each, and one check character of the same
-//! alphabet. The check is over GF(32) = GF(2)[x]/(x^5 + x^2 + 1), whose element x generates all 31
+//! alphabet. The check is over GF(32) = GF(2)\[x\]/(x^5 + x^2 + 1), whose element x generates all 31
 //! non-zero elements: with d0 … d9 the characters and d10 the check, Σ x^(10−i)·di = 0. One wrong
 //! character changes the sum by x^(10−i)·(d − d') ≠ 0. Two characters i ≠ j in each other's place
 //! change it by (x^(10−i) − x^(10−j))·(di − dj) ≠ 0, as all weights differ. So every slip of one

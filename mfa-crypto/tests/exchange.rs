@@ -256,6 +256,20 @@ fn somebody_who_answers_in_the_servers_place_with_another_group_is_noticed() {
 }
 
 #[test]
+fn a_group_of_the_same_size_put_in_between_fails_the_confirm() {
+    let finish = |servers: &Group| {
+        let (client, hello) = ClientExchange::start(&group(), &mut SysRng).unwrap();
+        let (public, nonce) = (&hello.public, &hello.nonce);
+        let (_, reply) =
+            ServerExchange::respond(servers, &ALICE, public, nonce, SESSION, &mut SysRng).unwrap();
+        client.finish(&ALICE, &reply.public, &reply.nonce, &reply.confirm, SESSION).err()
+    };
+    assert_eq!(finish(&group()), None);
+    let other = Group::from_numbers(group().p(), &[4], &mut SysRng).unwrap();
+    assert_eq!(finish(&other), Some(ExchangeError::Confirm));
+}
+
+#[test]
 fn recorded_flights_do_not_make_a_second_session() {
     let (client, hello) = ClientExchange::start(&group(), &mut SysRng).unwrap();
     let (server, reply) = respond(&hello).unwrap();

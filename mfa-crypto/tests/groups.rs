@@ -178,12 +178,22 @@ fn a_composite_modulus_is_refused() {
 
 #[test]
 fn a_prime_that_is_not_safe_is_refused() {
+    let two = BigUint::from(2_u8);
+    // A prime whose (P−1)/2 is r times a number without small factors: only Miller–Rabin tells.
+    let r = BigUint::parse_bytes(WORST.as_bytes(), 16).unwrap();
+    let p = &two * r * ((BigUint::from(1_u8) << 1023_u32) + 20835_u32) + 1_u8;
+    assert_eq!(p.bits(), 2048);
+    for base in [3_u8, 5, 7] {
+        let power = BigUint::from(base).modpow(&(&p - 1_u8), &p);
+        assert_eq!(power, 1_u8.into(), "control: P is a prime to base {base}");
+    }
+    assert_eq!(refused(&p, &two), Some(GroupError::NotSafePrime));
     // The prime of OpenSSL's X9.42 parameters with a subgroup of 224 bits, given without its order.
     let not_safe = include_str!("fixtures/openssl-x942-not-safe.pem");
     let (_, der) = pem_rfc7468::decode_vec(not_safe.as_bytes()).unwrap();
     let p = number(&der[9..9 + 256]);
     assert_eq!(p.bits(), 2048);
-    assert_eq!(refused(&p, &2_u8.into()), Some(GroupError::NotSafePrime));
+    assert_eq!(refused(&p, &two), Some(GroupError::NotSafePrime));
     let small = BigUint::from(3_u8).modpow(&(&p - 1_u8), &p);
     assert_eq!(small, 1_u8.into(), "control: it is a prime to base 3");
 }

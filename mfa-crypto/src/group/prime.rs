@@ -128,6 +128,15 @@ mod tests {
     }
 
     #[test]
+    fn pocklington_tells_primes_from_twice_a_prime_plus_one() {
+        let primes: Vec<u32> = small_odd_primes().collect();
+        for q in primes.iter().filter(|q| **q < 2048) {
+            let p = 2 * q + 1;
+            assert_eq!(passes_pocklington(&p.into()), primes.contains(&p), "{p}");
+        }
+    }
+
+    #[test]
     fn a_test_without_randomness_says_so() {
         struct Failing;
         impl rand_core::TryRng for Failing {
