@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{CommandFactory, Parser, parser::ValueSource};
-use nix::sys::resource::{Resource, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -166,12 +165,11 @@ fn issuer(config: &Config) -> Result<String, StartError> {
     }
 }
 
-/// No core dump, no ptrace by others of the same uid: the memory holds secrets.
+/// No core dump, no ptrace by others of the same uid (`PR_SET_DUMPABLE`, prctl(2)): the memory
+/// holds secrets.
 fn keep_memory_private() -> Result<(), StartError> {
-    let system =
-        |error: nix::Error| StartError::System("cannot keep the memory private", error.into());
-    nix::sys::prctl::set_dumpable(false).map_err(system)?;
-    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(system)
+    nix::sys::prctl::set_dumpable(false)
+        .map_err(|error| StartError::System("cannot keep the memory private", error.into()))
 }
 
 /// A panic is a defect that leaves a thread or a request in an unknown state: end at once and let
