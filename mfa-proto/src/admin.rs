@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::field::{Blob, UserName};
-use crate::request::ErrorAnswer;
+use crate::blob::Blob;
+use crate::field::UserName;
+use crate::refusal::ErrorAnswer;
 use crate::status::UserStatus;
 
 /// A page of users, in the order of their names.

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::field::{Blob, TypedCode, UserName};
-use crate::request::ErrorAnswer;
+use crate::blob::Blob;
+use crate::field::{TypedCode, UserName};
+use crate::refusal::ErrorAnswer;
 
 /// The answer to `params`: the group that this daemon offers.
 #[derive(Serialize, Deserialize, Debug)]

@@ -201,7 +201,7 @@ mod tests {
 
     use super::*;
     use crate::login::{Begin, BeginAnswer, Origin, VerifyAnswer};
-    use crate::request::{ErrorAnswer, ErrorCode, Request};
+    use crate::{ErrorAnswer, ErrorCode, Request};
     use crate::{TypedCode, UserName};
 
     fn malformed(text: &str) -> String {

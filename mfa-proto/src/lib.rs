@@ -4,21 +4,32 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "all-messages")]
 pub mod admin;
+#[cfg(feature = "all-messages")]
+pub mod blob;
 pub mod client;
+#[cfg(feature = "all-messages")]
 pub mod exchange;
 pub mod field;
 pub mod frame;
 pub mod login;
 pub mod peer;
+pub mod refusal;
+#[cfg(feature = "all-messages")]
 pub mod request;
+#[cfg(feature = "all-messages")]
 pub mod status;
 
+#[cfg(feature = "all-messages")]
+pub use blob::Blob;
 pub use client::{Client, ClientError, Deadline};
-pub use field::{Blob, TypedCode, UserName};
+pub use field::{TypedCode, UserName};
 pub use frame::{FRAME_MAX, Frame, FrameError, VERSION};
 pub use peer::Peer;
-pub use request::{ErrorAnswer, ErrorCode, Request};
+pub use refusal::{ErrorAnswer, ErrorCode};
+#[cfg(feature = "all-messages")]
+pub use request::Request;
 
 /// Where the packaged daemon listens.
 pub const DEFAULT_SOCKET: &str = "/run/mfa/mfa.sock";

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::field::{TypedCode, UserName};
-use crate::request::ErrorAnswer;
+use crate::refusal::ErrorAnswer;
 
 /// Where a login comes from, as PAM tells it. For the log and for rules; never trusted for more.
 #[derive(Clone, Serialize, Deserialize, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::MovingFactor;
 use crate::field::{TypedCode, UserName};
-use crate::request::ErrorAnswer;
+use crate::refusal::ErrorAnswer;
 
 /// What is known of one user. No secret is in it.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
