@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use super::{Bounded, Connection, unavailable};
 use crate::caller::{self, Standing};
+use crate::config::Enrollment;
 use crate::daemon::{CLOCK_FLOOR, Daemon};
 use crate::policy::code::{self, Match};
 use crate::policy::record::{Factor, Record, State, Token};
@@ -39,6 +40,45 @@ pub(super) async fn inside(
     result.unwrap_or_else(SealedAnswer::Refused)
 }
 
+/// What a caller may add to a user.
+pub(super) enum Permission {
+    /// Any token: root and administrators.
+    Any,
+    /// His own first one.
+    First,
+    /// One more of his own, with a current code.
+    Another,
+}
+
+/// Whether `peer` may make a token for `user`, by `token.enrollment` and by what there is already.
+pub(super) async fn may_enroll(
+    daemon: &Daemon,
+    peer: Peer,
+    user: &UserName,
+) -> Result<Permission, ErrorAnswer> {
+    match caller::standing(peer, user, &daemon.config.admin_group).await {
+        Standing::Root | Standing::Admin => return Ok(Permission::Any),
+        Standing::Own => {}
+        Standing::Stranger => return Err(caller::not_permitted()),
+    }
+    let record =
+        daemon.store.get(user.clone()).await.map_err(|error| unavailable(&error, "enroll"))?;
+    if record.is_some_and(|record| record.has_active_token()) {
+        Ok(Permission::Another)
+    } else if daemon.config.token.enrollment == Enrollment::Oneself {
+        Ok(Permission::First)
+    } else {
+        Err(caller::not_permitted())
+    }
+}
+
+/// Whether a token may only be added as the user's first one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    Needed,
+    NotAsked,
+}
+
 async fn provision(
     daemon: &Daemon,
     peer: Peer,
@@ -48,19 +88,14 @@ async fn provision(
     code: Option<TypedCode>,
 ) -> Result<SealedAnswer, ErrorAnswer> {
     check_name(&name)?;
-    let enrolled = daemon
-        .store
-        .get(user.clone())
-        .await
-        .map_err(|error| unavailable(&error, "provision"))?
-        .is_some_and(|record| record.has_active_token());
-    match caller::standing(peer, user, &daemon.config.admin_group).await {
-        Standing::Root | Standing::Admin => {}
-        Standing::Own if enrolled => daemon.require_code(user, code, peer).await?,
-        Standing::Own => {}
-        Standing::Stranger => return Err(caller::not_permitted()),
-    }
-    let by_self = peer.uid != 0 && !enrolled;
+    let first = match may_enroll(daemon, peer, user).await? {
+        Permission::Any => First::NotAsked,
+        Permission::First => First::Needed,
+        Permission::Another => {
+            daemon.require_code(user, code, peer).await?;
+            First::NotAsked
+        }
+    };
     let config = &daemon.config.token;
     let secret = Secret::random(config.algorithm.secret_len(), &mut SysRng)
         .map_err(|error| unavailable(&error, "provision"))?;
@@ -95,7 +130,7 @@ async fn provision(
     };
     daemon
         .store
-        .update(user.clone(), move |record| add_pending(record.unwrap_or_default(), token, by_self))
+        .update(user.clone(), move |record| add_pending(record.unwrap_or_default(), token, first))
         .await
         .map_err(|error| unavailable(&error, "provision"))??;
     info!(%user, token = name, peer_uid = peer.uid, peer_pid = peer.pid, "token provisioned");
@@ -107,11 +142,11 @@ async fn provision(
 fn add_pending(
     mut record: Record,
     token: Token,
-    only_as_first: bool,
+    first: First,
 ) -> (Change, Result<(), ErrorAnswer>) {
     let refuse =
         |message: String| (Change::Keep, Err(ErrorAnswer { code: ErrorCode::Conflict, message }));
-    if only_as_first && record.has_active_token() {
+    if first == First::Needed && record.has_active_token() {
         return refuse("another enrolment was completed meanwhile; begin again".to_owned());
     }
     if record.token(&token.name).is_some_and(Token::is_active) {

@@ -15,8 +15,6 @@ use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use super::{Connection, enroll, unavailable};
-use crate::caller::{self, Standing};
-use crate::config::Enrollment;
 use crate::daemon::Daemon;
 use crate::session::{Exchange, SESSION_ID_BYTES, Subject};
 
@@ -37,12 +35,8 @@ pub(super) async fn init(
     if !matches!(std::mem::take(&mut connection.exchange), Exchange::None) {
         return Err(failed("an exchange was begun on this connection already"));
     }
-    match caller::standing(peer, &init.user, &daemon.config.admin_group).await {
-        Standing::Root | Standing::Admin => {}
-        // Whoever has a token already may add to it by showing a code; that is seen later.
-        Standing::Own if daemon.config.token.enrollment == Enrollment::Oneself => {}
-        Standing::Own | Standing::Stranger => return Err(caller::not_permitted()),
-    }
+    // Whoever may not enrol costs no exponentiation.
+    enroll::may_enroll(daemon, peer, &init.user).await?;
     if init.group.as_bytes() != daemon.group.fingerprint() {
         return Err(failed("the group is not the one that is offered; ask for params again"));
     }
