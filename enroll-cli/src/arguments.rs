@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mfa_proto::{DEFAULT_SOCKET, TypedCode, UserName};
+
+/// Second-factor login: enrol, get codes, look after tokens.
+#[derive(Parser)]
+#[command(
+    name = "mfa",
+    version,
+    propagate_version = true,
+    after_help = "Exit codes: 0 done, 1 refused or wrong code, 2 usage, 3 daemon unreachable, \
+                  4 not permitted."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The daemon's socket
+    #[arg(
+        long,
+        global = true,
+        env = "MFA_SOCKET",
+        value_name = "PATH",
+        default_value = DEFAULT_SOCKET
+    )]
+    pub(crate) socket: PathBuf,
+    /// Print JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print results only, no explanations
+    #[arg(long, global = true)]
+    pub(crate) quiet: bool,
+    /// When to use colours; `auto` also honours NO_COLOR
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: When,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a token: shows its secret as a QR code, activates it with its first code
+    Enroll(Enroll),
+    /// Print the current code of a token file
+    Code(Code),
+    /// Check a code now, as a login would; an accepted code is spent
+    Verify(Verify),
+    /// Show tokens, last use, failures and recovery codes left
+    Status(OfUser),
+    /// Remove a token for good
+    Revoke(Revoke),
+    /// List, unlock and import users
+    Admin {
+        #[command(subcommand)]
+        command: Admin,
+    },
+    /// Look for what keeps logins from asking for a code, or from accepting one
+    Doctor,
+    /// Print shell completions
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct OfUser {
+    /// Whose [default: your own]
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<UserName>,
+}
+
+#[derive(Args)]
+pub(crate) struct Enroll {
+    #[command(flatten)]
+    pub(crate) of: OfUser,
+    /// The new token's name
+    #[arg(long, value_name = "TOKEN", default_value = "default")]
+    pub(crate) name: String,
+    /// Write the token's otpauth address to FILE (mode 0600) and confirm it without being asked
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_token: Option<PathBuf>,
+    /// When to show a QR code; `auto`: where it fits the window
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) qr: When,
+    /// Codes move by a counter (RFC 4226) and not by time (RFC 6238)
+    #[arg(long)]
+    pub(crate) hotp: bool,
+    /// Let --save-token replace FILE where it exists
+    #[arg(long, requires = "save_token")]
+    pub(crate) force: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Code {
+    /// The token file: one line, an otpauth address
+    /// [default: $XDG_CONFIG_HOME/mfa/token or ~/.config/mfa/token]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token: Option<PathBuf>,
+    /// Go on with every new code and count down; Ctrl-C ends it
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) of: OfUser,
+    /// The code; without it you are asked, or standard input gives it where it is no terminal
+    #[arg(value_parser = typed_code)]
+    pub(crate) code: Option<TypedCode>,
+}
+
+#[derive(Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) of: OfUser,
+    /// Which token; may be left out where there is one only
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Admin {
+    /// List everybody who is known
+    List,
+    /// End a lock and count failures from zero again
+    Unlock {
+        /// Whose
+        user: UserName,
+    },
+    /// Take over users from another system; who is known already is left as he is
+    Import(Import),
+}
+
+#[derive(Args)]
+pub(crate) struct Import {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// What FILE is: `users.oath` is the UsersFile of pam_oath
+    #[arg(long)]
+    pub(crate) format: ImportFormat,
+    /// Import this user only
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<UserName>,
+    /// Check the file and report, change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    #[value(name = "users.oath")]
+    UsersOath,
+}
+
+fn typed_code(text: &str) -> Result<TypedCode, clap::Error> {
+    TypedCode::new(text).ok_or_else(|| {
+        clap::Error::raw(clap::error::ErrorKind::ValueValidation, "longer than any code can be\n")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_and_after_the_command() {
+        for line in [["mfa", "--json", "status"], ["mfa", "status", "--json"]] {
+            assert!(Arguments::try_parse_from(line).unwrap().global.json);
+        }
+        assert!(Arguments::try_parse_from(["mfa", "status", "--no-such"]).is_err());
+    }
+
+    #[test]
+    fn only_a_name_that_can_be_one_is_taken_as_a_user() {
+        assert!(Arguments::try_parse_from(["mfa", "status", "--user", "alice"]).is_ok());
+        for bad in ["", "../root", "a\nb"] {
+            assert!(
+                Arguments::try_parse_from(["mfa", "status", "--user", bad]).is_err(),
+                "{bad:?}"
+            );
+        }
+    }
+}

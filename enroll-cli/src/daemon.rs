@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Questions to the daemon, with their deadlines and the answers that belong to them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mfa_proto::admin::AdminAnswer;
+use mfa_proto::exchange::ExchangeAnswer;
+use mfa_proto::login::VerifyAnswer;
+use mfa_proto::status::{StatusAnswer, UserStatus};
+use mfa_proto::{Client, Deadline, Request, UserName};
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+
+/// The longest an answer may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the daemon is.
+#[derive(Clone)]
+pub(crate) struct Daemon {
+    socket: PathBuf,
+}
+
+/// A connection that has been checked.
+pub(crate) struct Connection {
+    client: Client,
+    socket: PathBuf,
+}
+
+impl Daemon {
+    pub(crate) fn at(socket: &Path) -> Self {
+        Self { socket: socket.to_owned() }
+    }
+
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    pub(crate) fn connect(&self) -> Result<Connection, Failure> {
+        let client = Client::connect(&self.socket, Deadline::after(PATIENCE))
+            .map_err(|error| Failure::Daemon { socket: self.socket.clone(), error })?;
+        Ok(Connection { client, socket: self.socket.clone() })
+    }
+
+    /// The status of one user, on a connection of its own.
+    pub(crate) fn status(&self, user: &UserName) -> Result<UserStatus, Failure> {
+        match self.connect()?.status(&Request::Status { user: user.clone() })? {
+            StatusAnswer::Status(status) => Ok(status),
+            _ => Err(Failure::OtherAnswer { to: "status" }),
+        }
+    }
+}
+
+impl Connection {
+    /// `params`, `kex_init`, `kex_finish`, `sealed`.
+    pub(crate) fn exchange(&mut self, request: &Request) -> Result<ExchangeAnswer, Failure> {
+        match self.ask(request, PATIENCE)? {
+            ExchangeAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// `status`, `revoke`.
+    pub(crate) fn status(&mut self, request: &Request) -> Result<StatusAnswer, Failure> {
+        match self.ask(request, PATIENCE)? {
+            StatusAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// `verify`.
+    pub(crate) fn verify(&mut self, request: &Request) -> Result<VerifyAnswer, Failure> {
+        match self.ask(request, PATIENCE)? {
+            VerifyAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// `admin_…`, of which an import may take longer.
+    pub(crate) fn admin(
+        &mut self,
+        request: &Request,
+        within: Duration,
+    ) -> Result<AdminAnswer, Failure> {
+        match self.ask(request, within)? {
+            AdminAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            answer => Ok(answer),
+        }
+    }
+
+    fn ask<A: DeserializeOwned>(
+        &mut self,
+        request: &Request,
+        within: Duration,
+    ) -> Result<A, Failure> {
+        self.client
+            .call(request, Deadline::after(within))
+            .map_err(|error| Failure::Daemon { socket: self.socket.clone(), error })
+    }
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The sentences that users read: what happened, why, and what to do next.
+
+use std::fmt;
+use std::path::Path;
+
+use mfa_proto::ClientError;
+
+use crate::failure::Failure;
+use crate::table::printable;
+use crate::token_file::TokenFileError;
+use crate::users_oath::{ImportError, LineError, LineOrRepeat, Weakness};
+
+pub(crate) const WARNING: &str = "warning";
+pub(crate) const ASK_CURRENT: &str = "Current one-time code: ";
+pub(crate) const ASK_FIRST: &str = "First code: ";
+pub(crate) const ASK_CODE: &str = "One-time code: ";
+pub(crate) const NOBODY: &str = "Nobody is known yet.";
+pub(crate) const ACCEPTED: &str = "Accepted.";
+pub(crate) const CHECKING_GROUP: &str =
+    "The daemon offers a Diffie-Hellman group of its own. Checking it takes some seconds.";
+pub(crate) const CURRENT_NEEDED: &str =
+    "You have a token already, so another one needs a current code of it.";
+pub(crate) const WRONG_CURRENT: &str = "That code was not accepted.";
+pub(crate) const RECOVERY: &str =
+    "Recovery codes, each good once. They are not shown again; keep them off this machine:";
+pub(crate) const CODES_LOST: &str = "The token is active, but the daemon's answer with the recovery \
+                                     codes was lost. For new ones, revoke the token and enrol again.";
+pub(crate) const OTHERS_READ_STDOUT: &str =
+    "others can read the file that the output goes to, and recovery codes are in it";
+
+pub(crate) fn scan(account: &str) -> String {
+    format!("Add the token of {} to your authenticator: scan the code, or type", printable(account))
+}
+
+pub(crate) fn type_secret(account: &str, moves: &str) -> String {
+    format!(
+        "Add the token of {} to your authenticator, by hand ({moves}), with this secret:",
+        printable(account)
+    )
+}
+
+pub(crate) fn narrow(needed: usize, columns: usize) -> String {
+    format!(
+        "The QR code needs {needed} columns and this window has {columns}; widen it and enrol \
+         again for a picture."
+    )
+}
+
+pub(crate) fn low(needed: usize, rows: usize) -> String {
+    format!("The QR code needs {needed} lines and this window has {rows}; enlarge it to scan.")
+}
+
+pub(crate) fn wrong_first(tries_left: u8) -> String {
+    let tries = if tries_left == 1 { "try" } else { "tries" };
+    format!(
+        "That is not the code of the new token. Wait for the next one; is the phone's clock right? \
+         {tries_left} {tries} left."
+    )
+}
+
+pub(crate) fn first_code_lost(failure: &Failure) -> String {
+    format!("The code did not arrive ({failure}). The secret is still good: type a code again.")
+}
+
+pub(crate) fn active(token: &str) -> String {
+    format!("Token {token:?} is active.")
+}
+
+pub(crate) fn saved(path: &Path) -> String {
+    format!("Its address is in {}; `mfa code --token` prints its codes.", path.display())
+}
+
+pub(crate) fn failures_since(failures: u32) -> String {
+    match failures {
+        1 => "1 wrong code since the last success.".to_owned(),
+        many => format!("{many} wrong codes since the last success."),
+    }
+}
+
+pub(crate) fn recovery_left(left: u8) -> String {
+    format!("That was a recovery code; {left} left.")
+}
+
+pub(crate) fn revoked(name: &str, left: u8) -> String {
+    match left {
+        0 => format!("Token {name:?} is gone. No token is left."),
+        _ => format!("Token {name:?} is gone; {left} left."),
+    }
+}
+
+pub(crate) fn unlocked(user: &str) -> String {
+    format!("{user} may try again; failures count from zero.")
+}
+
+pub(crate) fn weakness(found: Weakness, count: u64, first: u64) -> String {
+    let what = match found {
+        Weakness::ShortSecret => "have a secret of fewer than 128 bits (RFC 4226 demands 128)",
+        Weakness::ConstantSecret => "have a secret of one repeated byte, which anybody guesses",
+        Weakness::LongPeriod => "have codes that stay current for longer than 30 s",
+        Weakness::LastUseWithoutTime => "have a last code without its time, which may work again",
+    };
+    format!("weak: {count} {what}; the first in line {first}")
+}
+
+pub(crate) fn exposed(path: &Path) -> String {
+    format!("others can read {}, and with it every secret in it", path.display())
+}
+
+pub(crate) fn would_import(lines: u64) -> String {
+    format!("{lines} lines are good. Nothing was changed (--dry-run).")
+}
+
+pub(crate) fn imported(lines: u64, added: u64, known: u64) -> String {
+    format!("{lines} lines: {added} added, {known} known already and left as they are.")
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Daemon { socket, error } => daemon(f, socket, error),
+            Self::Refused(answer) => f.write_str(&printable(&answer.message)),
+            Self::CannotDecide => f.write_str(
+                "the daemon cannot decide or record anything now; its log says why \
+                 (journalctl -u mfa)",
+            ),
+            Self::OtherAnswer { to } => write!(
+                f,
+                "the daemon answered something else than was asked ({to}); do mfa and mfa-daemon \
+                 have the same version?"
+            ),
+            Self::NoOwnName { uid } => {
+                write!(f, "uid {uid} has no name on this machine; name the user with --user")
+            }
+            Self::GroupRenamed(name) => write!(
+                f,
+                "the daemon offers {:?} with other numbers than the group of that name has in RFC \
+                 7919; nothing was exchanged. Check the [exchange] part of its configuration",
+                printable(name)
+            ),
+            Self::GroupUnsound(error) => write!(
+                f,
+                "the daemon's Diffie-Hellman group is not sound: {error}; nothing was exchanged. \
+                 Check the [exchange] part of its configuration"
+            ),
+            Self::Exchange(error) => write!(f, "{error}"),
+            Self::Session(error) => write!(f, "{error}"),
+            Self::Sealed(error) => write!(f, "a sealed message is none: {error}"),
+            Self::Provisioned(error) => write!(f, "the daemon's new secret: {error}"),
+            Self::Qr(error) => write!(f, "no QR code can be made ({error}); use --qr never"),
+            Self::NoDisplay => f.write_str(
+                "the new secret could be shown to nobody, since the output is no terminal; nothing \
+                 was made. Run it on a terminal, or use --save-token FILE or --json",
+            ),
+            Self::NoCode => f.write_str(
+                "no code was given, so nothing was changed; run it again and type the code, or give \
+                 it as a line of standard input",
+            ),
+            Self::CodeTooLong => f.write_str("that is longer than any code; nothing was sent"),
+            Self::Input(error) => write!(f, "the code cannot be read: {error}"),
+            Self::Output(error) => write!(f, "the result cannot be written: {error}"),
+            Self::CodesNotShown(error) => write!(
+                f,
+                "{error}. The token is active all the same; for recovery codes that you can read, \
+                 revoke it and enrol again"
+            ),
+            Self::WrongCode => f.write_str("wrong code; wait for the next one and try again"),
+            Self::Replayed => {
+                f.write_str("that code has been used already; wait for the next one")
+            }
+            Self::Locked(Some(seconds)) => {
+                write!(f, "too many wrong codes; nothing is checked for another {seconds} s")
+            }
+            Self::Locked(None) => f.write_str(
+                "too many wrong codes; an administrator can unlock with `mfa admin unlock USER`",
+            ),
+            Self::NotConfirmed => f.write_str(
+                "too many wrong first codes: the new token was dropped, nothing else has changed. \
+                 Check the clocks of phone and machine, then enrol again",
+            ),
+            Self::OwnCodeRefused => f.write_str(
+                "the daemon refused the code that its own secret gives at this machine's time; the \
+                 token is not active and the token file was removed. Is the clock being set?",
+            ),
+            Self::ConfirmUnknown { saved_to, cause } => {
+                write!(f, "it is not known whether the new token is active: {cause}. ")?;
+                if let Some(path) = saved_to {
+                    write!(f, "Its address stays in {}. ", path.display())?;
+                }
+                f.write_str("Look with `mfa status` once the daemon answers")
+            }
+            Self::TokenFile(error) => write!(f, "{error}"),
+            Self::NoDefaultTokenFile => {
+                f.write_str("neither XDG_CONFIG_HOME nor HOME is set; name the file with --token")
+            }
+            Self::CounterWatched => f.write_str(
+                "this token moves by a counter: every code shown would be spent. Leave out --watch",
+            ),
+            Self::Clock => f.write_str("the clock shows a time before 1970; set it first"),
+            Self::NoToken(user) => write!(f, "{user} has no token"),
+            Self::SeveralTokens { user, names } => {
+                let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+                write!(f, "{user} has {}; say which with --name", names.join(" and "))
+            }
+            Self::Import(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+fn daemon(f: &mut fmt::Formatter<'_>, socket: &Path, error: &ClientError) -> fmt::Result {
+    write!(f, "the daemon at {}: {error}", socket.display())?;
+    match error {
+        ClientError::Unreachable(_) => {
+            f.write_str(". Is it running (systemctl status mfa.socket mfa)? `mfa doctor` looks")
+        }
+        ClientError::Untrusted(_) => f.write_str(". Nothing was sent; `mfa doctor` says more"),
+        ClientError::TimedOut | ClientError::Closed | ClientError::Broken(_) => {
+            f.write_str(". Its log says why (journalctl -u mfa)")
+        }
+        ClientError::Answer(_) | ClientError::WrongId | ClientError::Question(_) => {
+            f.write_str(". Do mfa and mfa-daemon have the same version?")
+        }
+    }
+}
+
+impl fmt::Display for TokenFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exists(path) => write!(
+                f,
+                "{} exists; nothing was changed. Name another file, or replace it with --force",
+                path.display()
+            ),
+            Self::Io { path, doing, error } => {
+                write!(f, "cannot {doing} {}: {error}", path.display())
+            }
+            Self::Exposed { path, mode } => write!(
+                f,
+                "{0} has mode {mode:04o}, so others than its owner can use it; nothing was shown. \
+                 chmod 600 {0}, and enrol again if somebody may have read it",
+                path.display()
+            ),
+            Self::NotAFile(path) => write!(f, "{} is not a regular file", path.display()),
+            Self::Foreign { path, owner } => write!(
+                f,
+                "{} belongs to uid {owner}; a token file must be your own",
+                path.display()
+            ),
+            Self::NotOneLine(path) => write!(
+                f,
+                "{} is not a token file: expected one line, an otpauth address",
+                path.display()
+            ),
+            Self::Content { path, error } => write!(f, "{}, line 1: {error}", path.display()),
+            Self::Exhausted(path) => {
+                write!(f, "the counter in {} has no next value; enrol again", path.display())
+            }
+        }
+    }
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            Self::NotAFile(path) => write!(
+                f,
+                "{} is not a regular file; it is read twice, so write it to one first",
+                path.display()
+            ),
+            Self::Lines { file, first, count } => {
+                let lines = if *count == 1 { "line" } else { "lines" };
+                write!(f, "{} has {count} wrong {lines}; nothing was imported", file.display())?;
+                for error in first {
+                    write!(f, "\n  {error}")?;
+                }
+                match count.saturating_sub(first.len() as u64) {
+                    0 => Ok(()),
+                    more => write!(f, "\n  and {more} more"),
+                }
+            }
+            Self::NoSuchUser(path, user) => {
+                write!(f, "{} has no line for {user}; nothing was imported", path.display())
+            }
+            Self::Empty(path) => write!(f, "{} has no line with a token", path.display()),
+            Self::Changed { file, added } => write!(
+                f,
+                "{} changed while it was read; {added} users were added before. Import it again, \
+                 who is known already is left as he is",
+                file.display()
+            ),
+            Self::Interrupted { sent, of, cause } => write!(
+                f,
+                "the import ended after {sent} of {of}: {cause}. Run it again, who is known already \
+                 is left as he is"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: ", self.line)?;
+        match &self.problem {
+            LineOrRepeat::Problem(problem) => write!(f, "{problem}"),
+            LineOrRepeat::Repeat { user, first } => write!(
+                f,
+                "{user} stands in line {first} already; one token a user can be imported, so remove \
+                 one line"
+            ),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! One line of a UsersFile.
+
+use std::fmt;
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use jiff::tz::TimeZone;
+use mfa_crypto::{Algorithm, Digits, Period, Secret};
+use mfa_proto::admin::{ImportedMoving, ImportedToken};
+use mfa_proto::{Blob, UserName};
+use zeroize::Zeroizing;
+
+use super::last_use::LastUse;
+
+/// The longest secret that is taken, in bytes: the block of SHA-512, beyond which HMAC hashes it.
+const SECRET_MAX: usize = 128;
+
+/// The shortest that is taken: 80 bits, the least that any known authenticator makes.
+const SECRET_MIN: usize = 10;
+
+/// RFC 4226, 4, R6: a secret must have at least 128 bits.
+const SECRET_GOOD: usize = 16;
+
+/// A token as a line describes it.
+pub(crate) struct OathToken {
+    pub(crate) user: UserName,
+    secret: Secret,
+    digits: Digits,
+    moving: Moving,
+    last: LastUse,
+}
+
+/// A setting that is taken over but weaker than it should be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Weakness {
+    /// Fewer bits than RFC 4226 demands.
+    ShortSecret,
+    /// All bytes of the secret are the same, as in the README of pam_oath.
+    ConstantSecret,
+    /// Codes stay current for longer than 30 s.
+    LongPeriod,
+    /// The last code has no time, so it stays spent only if it was used just now.
+    LastUseWithoutTime,
+}
+
+/// What a line must have and has not. No variant carries a secret or a code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum LineProblem {
+    /// Longer than any line can be.
+    TooLong,
+    /// Not UTF-8.
+    Encoding,
+    /// A column is missing.
+    Missing(&'static str),
+    /// There are more columns than seven.
+    Surplus,
+    /// Not a type that is known.
+    Type(String),
+    /// A type without the codes of RFC 4226: Mobile-OTP.
+    Motp,
+    /// The user's name cannot be one.
+    User(mfa_proto::field::UserNameError),
+    /// A PIN is set.
+    Pin,
+    /// Not hexadecimal, or half a byte.
+    Hex,
+    /// Fewer or more bytes than a secret may have.
+    SecretLength(usize),
+    /// Not a number, or one that cannot be.
+    Counter,
+    /// Not a code of this type.
+    LastCode,
+    /// Not a moment.
+    LastTime,
+}
+
+impl fmt::Display for LineProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "expected at most {} bytes", super::file::LINE_MAX),
+            Self::Encoding => f.write_str("expected UTF-8"),
+            Self::Missing(column) => write!(f, "expected {column}, found the end of the line"),
+            Self::Surplus => f.write_str("expected the end of the line after seven columns"),
+            Self::Type(found) => write!(
+                f,
+                "expected HOTP, HOTP/E or HOTP/T30, with /6, /7 or /8 for other digits, found \
+                 {found:?}"
+            ),
+            Self::Motp => f.write_str("Mobile-OTP is not supported, expected HOTP or HOTP/T30"),
+            Self::User(error) => write!(f, "expected a user: {error}"),
+            Self::Pin => f.write_str(
+                "a PIN cannot be carried over; write - in its place and let PAM ask for a password",
+            ),
+            Self::Hex => f.write_str("expected the secret as an even number of hex digits"),
+            Self::SecretLength(bytes) => write!(
+                f,
+                "expected a secret of {SECRET_MIN} to {SECRET_MAX} bytes, found {bytes}; give this \
+                 user a new token"
+            ),
+            Self::Counter => f.write_str("expected the counter, a number from 0"),
+            Self::LastCode => f.write_str("expected the last code, as many digits as its type has"),
+            Self::LastTime => {
+                f.write_str("expected the time of the last use as 2026-11-23T21:14:05L")
+            }
+        }
+    }
+}
+
+/// What a type says.
+#[derive(Clone, Copy)]
+enum Kind {
+    Event,
+    Time(Period),
+}
+
+/// What a line says.
+enum Moving {
+    Event { counter: u64 },
+    Time(Period),
+}
+
+impl OathToken {
+    /// Reads a line that is neither empty nor a comment. Its times are those of `zone`.
+    pub(crate) fn parse(line: &str, zone: &TimeZone) -> Result<(Self, Vec<Weakness>), LineProblem> {
+        let mut columns = line.split_ascii_whitespace();
+        let (kind, digits) = kind(columns.next().unwrap_or_default())?;
+        let user = columns.next().ok_or(LineProblem::Missing("the user"))?;
+        let user = UserName::new(user).map_err(LineProblem::User)?;
+        let pin = columns.next().ok_or(LineProblem::Missing("the PIN or -"))?;
+        // mod_authn_otp writes + where something else checks the password.
+        if !matches!(pin, "-" | "+") {
+            return Err(LineProblem::Pin);
+        }
+        let secret = secret(columns.next().ok_or(LineProblem::Missing("the secret"))?)?;
+        let counter = columns.next().unwrap_or("0");
+        let last = LastUse::read(columns.next(), columns.next(), digits, zone)?;
+        if columns.next().is_some() {
+            return Err(LineProblem::Surplus);
+        }
+        let mut weaknesses = weaknesses(&secret, kind);
+        let moving = match kind {
+            Kind::Event => Moving::Event { counter: number(counter)? },
+            Kind::Time(period) => {
+                // There the column is the offset that mod_authn_otp has learned, or noise.
+                counter.parse::<i64>().map_err(|_| LineProblem::Counter)?;
+                if last.has_no_time() {
+                    weaknesses.push(Weakness::LastUseWithoutTime);
+                }
+                Moving::Time(period)
+            }
+        };
+        Ok((Self { user, secret, digits, moving, last }, weaknesses))
+    }
+
+    /// The token as it travels. `now` (Unix seconds) serves to place its last use.
+    pub(crate) fn into_message(self, now: u64) -> ImportedToken {
+        let moving = match self.moving {
+            Moving::Event { counter } => ImportedMoving::Hotp {
+                counter: self.last.next_counter(&self.secret, self.digits, counter),
+            },
+            Moving::Time(period) => ImportedMoving::Totp {
+                period: period.get(),
+                last_step: self.last.spent_step(&self.secret, self.digits, period, now),
+            },
+        };
+        ImportedToken {
+            user: self.user,
+            secret: Blob::new(self.secret.expose()),
+            algorithm: Algorithm::Sha1.to_string(),
+            digits: self.digits.get(),
+            moving,
+        }
+    }
+}
+
+/// `HOTP`, `HOTP/E[/digits]` or `HOTP/Tseconds[/digits]`.
+fn kind(text: &str) -> Result<(Kind, Digits), LineProblem> {
+    let unknown = || LineProblem::Type(text.chars().take(32).collect());
+    if text == "MOTP" || text.starts_with("MOTP/") {
+        return Err(LineProblem::Motp);
+    }
+    let mut parts = text.split('/');
+    if parts.next() != Some("HOTP") {
+        return Err(unknown());
+    }
+    let kind = match parts.next() {
+        None | Some("E") => Kind::Event,
+        Some(time) => {
+            let seconds = time.strip_prefix('T').ok_or_else(unknown)?;
+            let seconds = number(seconds).map_err(|_| unknown())?;
+            Kind::Time(Period::try_from(seconds).map_err(|_| unknown())?)
+        }
+    };
+    let digits = match parts.next() {
+        None => Digits::default(),
+        Some("6") => Digits::default(),
+        Some("7") => Digits::try_from(7).map_err(|_| unknown())?,
+        Some("8") => Digits::try_from(8).map_err(|_| unknown())?,
+        Some(_) => return Err(unknown()),
+    };
+    if parts.next().is_some() {
+        return Err(unknown());
+    }
+    Ok((kind, digits))
+}
+
+fn secret(hex: &str) -> Result<Secret, LineProblem> {
+    let bytes = HEXLOWER_PERMISSIVE
+        .decode(hex.as_bytes())
+        .map(Zeroizing::new)
+        .map_err(|_| LineProblem::Hex)?;
+    match bytes.len() {
+        SECRET_MIN..=SECRET_MAX => Ok(Secret::new(bytes.to_vec())),
+        length => Err(LineProblem::SecretLength(length)),
+    }
+}
+
+/// Decimal digits only: no sign, no space.
+fn number(text: &str) -> Result<u64, LineProblem> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_err(|_| LineProblem::Counter)
+    } else {
+        Err(LineProblem::Counter)
+    }
+}
+
+fn weaknesses(secret: &Secret, kind: Kind) -> Vec<Weakness> {
+    let bytes = secret.expose();
+    let mut found = Vec::new();
+    if bytes.len() < SECRET_GOOD {
+        found.push(Weakness::ShortSecret);
+    }
+    if bytes.iter().all(|byte| Some(byte) == bytes.first()) {
+        found.push(Weakness::ConstantSecret);
+    }
+    if matches!(kind, Kind::Time(period) if period.get() > 30) {
+        found.push(Weakness::LongPeriod);
+    }
+    found
+}
+
+#[cfg(test)]
+#[path = "line_tests.rs"]
+mod tests;
