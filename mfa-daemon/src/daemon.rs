@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What every request works with: configuration, group, store, vault and the clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use getrandom::SysRng;
 use mfa_crypto::{Group, GroupError};
@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::policy::lockout::LockoutRules;
 use crate::policy::login::{self, Decision, LoginRules};
 use crate::policy::record::Record;
+use crate::policy::unknown::Unknown;
 use crate::store::{Change, Store, StoreError};
 use crate::vault::Vault;
 
@@ -34,6 +35,8 @@ pub struct Daemon {
     pub store: Store,
     /// Their secrets' key.
     pub vault: Arc<Vault>,
+    /// Names without a token.
+    pub unknown: Arc<Mutex<Unknown>>,
     /// The time.
     pub clock: Clock,
     /// Exchanges computed at the same time: their arithmetic must not take both cores from logins.
@@ -64,16 +67,13 @@ impl std::error::Error for NotDecided {}
 
 /// What became of a typed code.
 #[derive(Debug)]
-pub enum Checked {
-    /// The user has a confirmed token, and this was decided.
-    Decided {
-        /// The decision.
-        decision: Decision,
-        /// Recovery codes that are left.
-        recovery_codes_left: u8,
-    },
-    /// Nothing to check it against.
-    NoToken,
+pub struct Checked {
+    /// The decision. For a name without a token it is what one with only wrong codes would get.
+    pub decision: Decision,
+    /// Whether there was a confirmed token to check the code against. For the log.
+    pub has_token: bool,
+    /// Recovery codes that are left.
+    pub recovery_codes_left: u8,
 }
 
 impl Daemon {
@@ -109,13 +109,19 @@ impl Daemon {
         }
         let rules = self.login_rules();
         let vault = Arc::clone(&self.vault);
+        let unknown = Arc::clone(&self.unknown);
         let name = user.clone();
         let decide = move |record: Option<Record>| {
+            let typed = login::read(typed.as_str(), |code| vault.hash(&name, code));
             let Some(mut record) = record.filter(Record::has_active_token) else {
-                return (Change::Keep, Checked::NoToken);
+                let mut unknown = unknown.lock().unwrap_or_else(PoisonError::into_inner);
+                let decision = unknown.decide(&name, &typed, now, &rules.lockout);
+                return (
+                    Change::Keep,
+                    Checked { decision, has_token: false, recovery_codes_left: 0 },
+                );
             };
             let before = record.clone();
-            let typed = login::read(typed.as_str(), |code| vault.hash(&name, code));
             let decision = login::decide(&mut record, &typed, now, &rules, |token| {
                 vault
                     .open(&name, token)
@@ -126,7 +132,7 @@ impl Daemon {
             });
             let recovery_codes_left = u8::try_from(record.recovery.len()).unwrap_or(u8::MAX);
             let change = if record == before { Change::Keep } else { Change::Put(record) };
-            (change, Checked::Decided { decision, recovery_codes_left })
+            (change, Checked { decision, has_token: true, recovery_codes_left })
         };
         self.store.update(user.clone(), decide).await.map_err(NotDecided::Store)
     }
@@ -149,7 +155,7 @@ impl Daemon {
             return Err(needed("a current code of yours is needed for this"));
         };
         match self.check_code(user, typed, (self.clock)()).await {
-            Ok(Checked::Decided { decision: Decision::Accepted { .. }, .. }) => Ok(()),
+            Ok(Checked { decision: Decision::Accepted { .. }, .. }) => Ok(()),
             Ok(outcome) => {
                 warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid, ?outcome, "refused: code needed");
                 Err(needed("that code is not accepted; wait for the next one and try again"))

@@ -115,6 +115,7 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
         group,
         store,
         vault: Arc::new(vault),
+        unknown: Arc::default(),
         clock,
         exchanges: tokio::sync::Semaphore::new(EXCHANGE_WORKERS),
     });

@@ -148,6 +148,18 @@ fn wrong_codes_lock_the_account_and_an_administrator_unlocks_it() {
 }
 
 #[test]
+fn a_name_without_a_token_is_locked_like_any_other() {
+    let trial = Trial::start();
+    trial.add("alice");
+    for user in ["alice", "nobody-knows"] {
+        for _ in 0..5 {
+            assert_eq!(trial.verify(user, &wrong_code())["type"], "wrong", "{user}");
+        }
+        assert_eq!(trial.verify(user, &wrong_code())["type"], "locked", "{user}");
+    }
+}
+
+#[test]
 fn a_list_is_given_page_by_page_and_an_import_repeats_without_effect() {
     let trial = Trial::start();
     let tokens: Vec<_> = (0..300)

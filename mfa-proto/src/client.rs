@@ -149,7 +149,8 @@ impl Client {
         Ok(())
     }
 
-    /// One payload. Anything that follows it unasked is an error.
+    /// One payload. What follows it unasked is left: as an answer to the next question it has the
+    /// wrong number.
     fn receive(&self, deadline: Deadline) -> Result<Zeroizing<Vec<u8>>, ClientError> {
         let mut header = [0; HEADER_LEN];
         self.fill(&mut header, deadline)?;

@@ -46,11 +46,10 @@ impl PamHooks for Module {
     }
 
     /// Success, always, and nothing else happens: there are no credentials to set. It grants
-    /// nothing: libpam gives this answer the weight that the same line had in `pam_authenticate`,
-    /// and a program that never called that has let the user in by other means. `PAM_IGNORE`
-    /// would end such logins where this module stands alone: sshd sets credentials after a key
-    /// and, after a code, in another process than the one that authenticated.
-    /// `pam_google_authenticator` and `pam_oath` answer the same.
+    /// nothing: libpam gives this answer the weight that the same line had in `pam_authenticate`.
+    /// `PAM_IGNORE` would end logins where this module stands alone: sshd authenticates in one
+    /// process and sets credentials in another, where libpam knows nothing of that weight, and
+    /// gives up when that fails. `pam_google_authenticator` and `pam_oath` answer the same.
     fn sm_setcred(pamh: &mut PamHandle, args: Vec<&CStr>, _flags: PamFlag) -> PamResultCode {
         guarded(pamh, &args, |_| PamResultCode::PAM_SUCCESS)
     }

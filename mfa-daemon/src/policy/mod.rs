@@ -6,3 +6,4 @@ pub mod code;
 pub mod lockout;
 pub mod login;
 pub mod record;
+pub mod unknown;

@@ -24,13 +24,9 @@ pub(super) async fn verify(
     // Sampled once, here, after the input has arrived.
     let now = (daemon.clock)();
     match daemon.check_code(&verify.user, verify.code, now).await {
-        Ok(Checked::Decided { decision, recovery_codes_left }) => {
-            record(&decision, &verify.user, &verify.origin, peer);
+        Ok(Checked { decision, has_token, recovery_codes_left }) => {
+            record(&decision, has_token, &verify.user, &verify.origin, peer);
             Ok(answer(decision, recovery_codes_left))
-        }
-        Ok(Checked::NoToken) => {
-            denied("no_token", &verify.user, &verify.origin, peer);
-            Ok(VerifyAnswer::Wrong {})
         }
         Err(error) => {
             unavailable(&error, "verify");
@@ -54,7 +50,7 @@ fn answer(decision: Decision, recovery_codes_left: u8) -> VerifyAnswer {
 }
 
 /// What an administrator reads of a login. Replays, locks and recovery codes are warnings.
-fn record(decision: &Decision, user: &UserName, origin: &Origin, peer: Peer) {
+fn record(decision: &Decision, has_token: bool, user: &UserName, origin: &Origin, peer: Peer) {
     match decision {
         Decision::Accepted { token: Some(token), failures } => info!(
             %user, service = %Bounded(&origin.service), rhost = rhost(origin), tty = tty(origin),
@@ -67,6 +63,7 @@ fn record(decision: &Decision, user: &UserName, origin: &Origin, peer: Peer) {
         Decision::Replayed => warned("replayed", user, origin, peer),
         Decision::ClockBehind => warned("clock_behind_last_login", user, origin, peer),
         Decision::Locked(_) => warned("locked", user, origin, peer),
+        Decision::Wrong if !has_token => denied("no_token", user, origin, peer),
         Decision::Wrong => denied("wrong_code", user, origin, peer),
         Decision::NotACode => denied("not_a_code", user, origin, peer),
     }

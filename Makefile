@@ -1,0 +1,63 @@
+# make help says what there is. Recipes install the packages and cargo tools they need.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/target/tools/bin:$(PATH)
+
+T := $(or $(CARGO_TARGET_DIR),target)
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+ARCH = $(shell dpkg --print-architecture)
+DEB = $(T)/debian/mfa_$(VERSION)-1_$(ARCH).deb
+PROGRAMS := $(addprefix $(T)/release/,libpam_mfa.so mfa-daemon mfa)
+
+.PHONY: help demo record test lint fmt bench build deb clean clean-images
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
+
+demo: ## one real login in a throw-away container: enrolment, ssh, sudo, a refused replay
+	@tests/prepare demo
+	@$(MAKE) --no-print-directory deb
+	@tests/demo/run $(DEB)
+
+record: ## the same, recorded as docs/demo.txt and docs/demo.svg
+	@tests/prepare demo
+	@$(MAKE) --no-print-directory deb
+	@tests/demo/record $(DEB)
+
+test: ## lints, unit, property, integration and container tests
+	@tests/prepare test
+	@tests/run
+
+lint: ## formatting, clippy, licences and advisories, shell scripts
+	@tests/prepare test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo deny --log-level error check
+	shellcheck --severity=warning -x -P . packaging/deb/{postinst,prerm,postrm} tests/prepare \
+	  $$(grep -rlE '^#!.*(ba)?sh$$|shellcheck shell=' tests/containers tests/demo)
+
+fmt: ## formats the Rust sources
+	cargo fmt --all
+
+bench: ## against google_authenticator and pam_oath
+	@tests/prepare bench
+	@tests/bench
+
+# The module is built by itself: otherwise features that only the daemon wants would enter it.
+build: ## the three programs, release profile
+	@tests/prepare build
+	cargo build --release --locked --package pam_mfa
+	cargo build --release --locked --package mfa-daemon --package enroll-cli
+
+$(PROGRAMS): build ;
+
+deb: $(DEB) ## the Debian package
+	@echo $(DEB)
+
+$(DEB): $(PROGRAMS) mfa-daemon/Cargo.toml $(wildcard packaging/* packaging/*/*)
+	cargo deb --quiet --no-build --package mfa-daemon --output $@ >/dev/null
+
+clean: ## what cargo built
+	cargo clean
+
+clean-images: ## the containers and images of the tests
+	@tests/containers/clean

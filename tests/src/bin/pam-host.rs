@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A login program for the tests. Prints what it is asked, told and answered, one line each:
+//! `prompt`, `info`, `error`, `log`, and each call with its result.
+//!
+//! `pam-host CONFDIR SERVICE USER [OPTION...]`; each line of standard input answers one prompt
+//! (`\n` in it is a line end). At a prompt it waits for that line: a test that holds it back has a
+//! barrier between `begin` and `verify`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+use std::env;
+use std::ffi::{CString, OsString, c_int};
+use std::io::{Write, stdin, stdout};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use mfa_tests::pam_host::{Answer, Call, Conversation, Item, SILENT, Transaction, result_name};
+use mfa_tests::process_state::{self, ProcessState};
+
+struct Options {
+    confdir: PathBuf,
+    service: String,
+    /// `--no-user`: the stack asks for the name.
+    user: Option<CString>,
+    /// `--calls a,b`: the default is `authenticate`.
+    calls: Vec<(String, Call)>,
+    /// `--times N`: so many transactions, in a process that must not change by them.
+    times: Option<usize>,
+    /// `--silent`: PAM_SILENT.
+    flags: c_int,
+    items: Vec<(Item, CString)>,
+    /// `--no-conversation`
+    without_conversation: bool,
+    /// `--no-descriptors`: none can be had after the first call.
+    without_descriptors: bool,
+    /// `--alarms`: SIGALRM every millisecond.
+    alarms: bool,
+    script: Script,
+}
+
+/// What the user does.
+#[derive(Clone, Copy)]
+enum Script {
+    /// Answers with lines of standard input.
+    Lines,
+    /// `--null-text`
+    NullText,
+    /// `--null-responses`
+    NullResponses,
+    /// `--result N`
+    Result(c_int),
+}
+
+impl Conversation for Script {
+    fn prompt(&mut self, text: &str, echo: bool) -> Answer {
+        say(&format!("prompt: {}{text}", if echo { "(echo) " } else { "" }));
+        match self {
+            Self::Lines => {
+                let mut line = String::new();
+                match stdin().read_line(&mut line) {
+                    Ok(1..) => {
+                        let text = line.trim_end_matches('\n').replace("\\n", "\n");
+                        Answer::Text(CString::new(text).unwrap())
+                    }
+                    _ => Answer::Result(19),
+                }
+            }
+            Self::NullText => Answer::NullText,
+            Self::NullResponses => Answer::NullResponses,
+            Self::Result(result) => Answer::Result(*result),
+        }
+    }
+
+    fn tell(&mut self, text: &str, error: bool) {
+        say(&format!("{}: {text}", if error { "error" } else { "info" }));
+    }
+}
+
+fn main() {
+    let options = options(env::args_os().skip(1));
+    let Some(times) = options.times else {
+        for (name, result) in transaction(&options) {
+            say(&format!("{name}: {}", result_name(result)));
+        }
+        return;
+    };
+    process_state::make_peculiar();
+    // The first transaction makes libpam and libc load what they keep.
+    let mut results = transaction(&options);
+    let before = ProcessState::now();
+    let mut resident = 0;
+    for at in 1..times {
+        results.extend(transaction(&options));
+        if at == times / 2 {
+            resident = process_state::resident();
+        }
+    }
+    for change in before.changes(&ProcessState::now()) {
+        say(&format!("changed: {change}"));
+    }
+    say(&format!("grown: {} KiB", process_state::resident().saturating_sub(resident)));
+    for (name, _) in &options.calls {
+        let mut counts = std::collections::BTreeMap::new();
+        for (_, result) in results.iter().filter(|(call, _)| call == name) {
+            *counts.entry(result_name(*result)).or_insert(0) += 1;
+        }
+        for (result, count) in counts {
+            say(&format!("{name}: {count} times {result}"));
+        }
+    }
+}
+
+fn transaction(options: &Options) -> Vec<(String, c_int)> {
+    let user = options.user.as_deref();
+    let started = Transaction::start(&options.confdir, &options.service, user, options.script);
+    let mut transaction = match started {
+        Ok(transaction) => transaction,
+        Err(result) => return vec![("start".to_owned(), result)],
+    };
+    for (item, value) in &options.items {
+        transaction.set_item(*item, value);
+    }
+    if options.without_conversation {
+        transaction.without_conversation();
+    }
+    if options.alarms {
+        process_state::start_alarms();
+    }
+    let mut results = Vec::new();
+    for (name, call) in &options.calls {
+        results.push((name.clone(), transaction.call(*call, options.flags)));
+        if options.without_descriptors {
+            process_state::forbid_descriptors();
+        }
+    }
+    if options.alarms {
+        say(&format!("alarms: {}", process_state::stop_alarms()));
+    }
+    results
+}
+
+fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
+    let mut next =
+        |what: &str| arguments.next().unwrap_or_else(|| panic!("{what} is missing")).into_vec();
+    let mut options = Options {
+        confdir: PathBuf::from(OsString::from_vec(next("CONFDIR"))),
+        service: String::from_utf8(next("SERVICE")).unwrap(),
+        user: Some(CString::new(next("USER")).unwrap()),
+        calls: vec![("authenticate".to_owned(), Call::Authenticate)],
+        times: None,
+        flags: 0,
+        items: Vec::new(),
+        without_conversation: false,
+        without_descriptors: false,
+        alarms: false,
+        script: Script::Lines,
+    };
+    while let Some(option) = arguments.next() {
+        let mut value = || arguments.next().map(OsString::into_vec).unwrap_or_default();
+        let number = |text: Vec<u8>| String::from_utf8(text).unwrap().parse::<usize>().unwrap();
+        match option.to_str().unwrap_or_default() {
+            "--no-user" => options.user = None,
+            "--silent" => options.flags |= SILENT,
+            "--no-conversation" => options.without_conversation = true,
+            "--no-descriptors" => options.without_descriptors = true,
+            "--alarms" => options.alarms = true,
+            "--null-text" => options.script = Script::NullText,
+            "--null-responses" => options.script = Script::NullResponses,
+            "--result" => options.script = Script::Result(number(value()).try_into().unwrap()),
+            "--times" => options.times = Some(number(value())),
+            "--rhost" => options.items.push((Item::RHost, CString::new(value()).unwrap())),
+            "--tty" => options.items.push((Item::Tty, CString::new(value()).unwrap())),
+            "--calls" => options.calls = calls(&String::from_utf8(value()).unwrap()),
+            other => panic!("unknown option {other}"),
+        }
+    }
+    options
+}
+
+fn calls(names: &str) -> Vec<(String, Call)> {
+    let call = |name: &str| {
+        let found = Call::ALL.into_iter().find(|(known, _)| *known == name);
+        found.unwrap_or_else(|| panic!("unknown call {name}")).1
+    };
+    names.split(',').map(|name| (name.to_owned(), call(name))).collect()
+}
+
+fn say(line: &str) {
+    let mut out = stdout().lock();
+    writeln!(out, "{line}").unwrap();
+    out.flush().unwrap();
+}

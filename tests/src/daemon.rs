@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The real daemon on a private directory, as whoever runs the tests.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mfa_proto::admin::{AdminAnswer, AdminImport};
+use mfa_proto::{Client, Deadline, Request};
+use tempfile::TempDir;
+
+use crate::account::Account;
+use crate::artifacts;
+
+/// The longest that a daemon may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Tokens that fit one frame.
+const IMPORT_BATCH: usize = 200;
+
+/// A daemon and its home. Dropping it kills the daemon and removes the home.
+pub struct Daemon {
+    home: TempDir,
+    program: PathBuf,
+    process: Option<Child>,
+}
+
+impl Daemon {
+    /// Starts one with an empty store.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_program(artifacts::daemon())
+    }
+
+    /// Starts another build of it.
+    #[must_use]
+    pub fn start_program(program: PathBuf) -> Self {
+        let home = tempfile::tempdir().expect("a private directory");
+        let at = home.path().display();
+        let configuration = format!(
+            "socket = \"{at}/mfa.sock\"\nissuer = \"test\"\n\
+             [store]\nurl = \"sqlite:{at}/mfa.db\"\n[master_key]\nfile = \"{at}/master.key\"\n"
+        );
+        fs::write(home.path().join("mfa.toml"), configuration).expect("mfa.toml");
+        let mut daemon = Self { home, program, process: None };
+        daemon.run();
+        daemon
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.home.path().join("mfa.sock")
+    }
+
+    /// What it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Gives each of them the token.
+    pub fn import(&self, accounts: &[Account]) {
+        let deadline = Deadline::after(PATIENCE);
+        let mut client = Client::connect(&self.socket(), deadline).expect("a daemon");
+        for batch in accounts.chunks(IMPORT_BATCH) {
+            let tokens = batch.iter().map(Account::as_import).collect();
+            let import = Request::AdminImport(AdminImport { tokens });
+            match client.call(&import, deadline).expect("an answer") {
+                AdminAnswer::Imported { added, known: 0 } if added as usize == batch.len() => {}
+                other => panic!("import: {other:?}"),
+            }
+        }
+    }
+
+    /// Gives one TOTP token.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Account {
+        let account = Account::totp(name);
+        self.import(std::slice::from_ref(&account));
+        account
+    }
+
+    /// Gives one HOTP token.
+    #[must_use]
+    pub fn counting_account(&self, name: &str) -> Account {
+        let account = Account::hotp(name);
+        self.import(std::slice::from_ref(&account));
+        account
+    }
+
+    /// Its process id, for signals.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("a running daemon").id()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("kill -9");
+            process.wait().expect("its end");
+        }
+    }
+
+    /// SIGTERM, and a clean end.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        let mut process = self.process.take().expect("a running daemon");
+        let status = within(PATIENCE, || process.try_wait().expect("its status"));
+        let status = status.unwrap_or_else(|| panic!("it does not stop: {}", self.log()));
+        assert!(status.success(), "it stopped with {status}: {}", self.log());
+    }
+
+    /// Starts it again on the same home.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.run();
+    }
+
+    /// Sends the signal with that name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.pid().to_string())
+            .status()
+            .expect("kill(1)");
+        assert!(status.success(), "kill -{name}: {status}");
+    }
+
+    fn run(&mut self) {
+        let log =
+            File::options().create(true).append(true).open(self.log_path()).expect("the log file");
+        let process = Command::new(&self.program)
+            .arg("--config")
+            .arg(self.home.path().join("mfa.toml"))
+            .env_remove("JOURNAL_STREAM")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("the log file"))
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
+        let process = self.process.insert(process);
+        let socket = self.home.path().join("mfa.sock");
+        let ready = within(PATIENCE, || match process.try_wait() {
+            Ok(Some(status)) => Some(Err(status)),
+            _ => answers(&socket).then_some(Ok(())),
+        });
+        match ready {
+            Some(Ok(())) => {}
+            Some(Err(status)) => panic!("mfa-daemon ended with {status}: {}", self.log()),
+            None => panic!("mfa-daemon does not get ready: {}", self.log()),
+        }
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.home.path().join("log")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            let log = self.log();
+            let _ = io::Write::write_all(&mut io::stderr(), log.as_bytes());
+        }
+    }
+}
+
+/// Whether a question is answered there: a socket that exists says nothing yet.
+fn answers(socket: &Path) -> bool {
+    let deadline = Deadline::after(Duration::from_secs(1));
+    Client::connect(socket, deadline)
+        .and_then(|mut client| client.call::<_, serde_json::Value>(Request::Params {}, deadline))
+        .is_ok()
+}
+
+/// Asks again and again until there is an answer, for at most so long.
+pub fn within<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + patience;
+    loop {
+        let answer = ask();
+        if answer.is_some() || Instant::now() >= end {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A daemon that lies: only for answers that the real one never gives.
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use mfa_proto::Request;
+use mfa_proto::frame::{self, HEADER_LEN};
+use mfa_proto::login::{BeginAnswer, VerifyAnswer};
+use tempfile::TempDir;
+
+/// What is done with a question.
+pub enum Reply {
+    /// These bytes, then the connection closes.
+    Bytes(Vec<u8>),
+    /// The connection closes at once.
+    Close,
+    /// These bytes, and the connection stays open without another word.
+    Hang(Vec<u8>),
+}
+
+/// Listens until the test ends.
+pub struct FakeDaemon {
+    home: TempDir,
+    questions: Arc<Mutex<Vec<String>>>,
+}
+
+impl FakeDaemon {
+    /// Answers each question as `answer` says, given the question's number and text.
+    #[must_use]
+    pub fn start(answer: impl Fn(u64, &Request) -> Reply + Send + 'static) -> Self {
+        let home = tempfile::tempdir().expect("a private directory");
+        let listener = UnixListener::bind(home.path().join("mfa.sock")).expect("a socket");
+        let questions = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&questions);
+        // The thread ends with the test's process: it waits in accept.
+        thread::spawn(move || {
+            let mut open = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let Some((id, request)) = read(&mut stream) else { continue };
+                seen.lock().expect("the list").push(name(&request).to_owned());
+                // That the other end is gone is its business.
+                match answer(id, &request) {
+                    Reply::Bytes(bytes) => drop(stream.write_all(&bytes)),
+                    Reply::Close => {}
+                    Reply::Hang(bytes) => {
+                        drop(stream.write_all(&bytes));
+                        open.push(stream);
+                    }
+                }
+            }
+        });
+        Self { home, questions }
+    }
+
+    /// Answers `begin` as the real one, and `verify` as `answer` says.
+    #[must_use]
+    pub fn after_prompt(answer: impl Fn(u64) -> Reply + Send + 'static) -> Self {
+        Self::start(move |id, request| match request {
+            Request::Begin(_) => prompt(id),
+            _ => answer(id),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.home.path().join("mfa.sock")
+    }
+
+    /// The types of the questions so far.
+    #[must_use]
+    pub fn questions(&self) -> Vec<String> {
+        self.questions.lock().expect("the list").clone()
+    }
+}
+
+/// The real answer to `begin`.
+#[must_use]
+pub fn prompt(id: u64) -> Reply {
+    Reply::Bytes(frame::encode(id, BeginAnswer::Prompt {}).expect("a frame").to_vec())
+}
+
+/// The frame that lets in.
+#[must_use]
+pub fn accepted(id: u64) -> Vec<u8> {
+    let answer = VerifyAnswer::Accepted { failures: 0, recovery_codes_left: None };
+    frame::encode(id, answer).expect("a frame").to_vec()
+}
+
+/// A frame of this text, whatever it is.
+#[must_use]
+pub fn framed(payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a short text");
+    [&length.to_be_bytes(), payload].concat()
+}
+
+fn read(stream: &mut UnixStream) -> Option<(u64, Request)> {
+    let mut header = [0; HEADER_LEN];
+    stream.read_exact(&mut header).ok()?;
+    let mut payload = vec![0; frame::payload_len(header).ok()?];
+    stream.read_exact(&mut payload).ok()?;
+    frame::decode(&payload).ok().map(|frame| (frame.id, frame.body))
+}
+
+fn name(request: &Request) -> &'static str {
+    match request {
+        Request::Begin(_) => "begin",
+        Request::Verify(_) => "verify",
+        _ => "something else",
+    }
+}

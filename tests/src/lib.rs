@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the whole-system tests stand on: a PAM host, the real daemon, a daemon that lies, accounts.
+//!
+//! The tests run the release build of the module: a debug build would hide undefined behaviour at
+//! the C boundary.
+
+#![deny(unsafe_code)]
+// What goes wrong here fails a test, and should say where.
+#![expect(clippy::expect_used, clippy::panic, reason = "test code")]
+
+pub mod account;
+pub mod artifacts;
+pub mod daemon;
+pub mod fake_daemon;
+pub mod host;
+#[expect(unsafe_code, reason = "the host's side of libpam")]
+pub mod pam_host;
+#[expect(unsafe_code, reason = "asks the kernel for the state of this process, and changes it")]
+pub mod process_state;
+pub mod stack;
+#[expect(unsafe_code, reason = "stands in for syslog(3)")]
+pub mod syslog;
