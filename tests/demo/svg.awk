@@ -22,7 +22,7 @@ END {
     size = 14
     height = size * 1.2
     width = 110 * size * 0.6
-    printf "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\">\n", width, (NR + 2) * height
+    printf "<svg xmlns=\"http://www.w3.org/2000/svg\" xml:space=\"preserve\" viewBox=\"0 0 %d %d\">\n", width, (NR + 2) * height
     print "<style>"
     print "rect { fill: #15181d } text { font: " size "px monospace; white-space: pre; fill: #c8ccd4 }"
     print ".heading { fill: #e5c07b; font-weight: bold } .typed { fill: #fff; font-weight: bold }"
