@@ -163,6 +163,12 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let config: Self = toml::from_str(text)
             .map_err(|error| ConfigError::Invalid(path.to_owned(), Box::new(error)))?;
+        if config.issuer.as_deref() == Some("") || config.admin_group.is_empty() {
+            return Err(ConfigError::Contradiction(
+                path.to_owned(),
+                "issuer and admin_group may be left out, but not empty",
+            ));
+        }
         let lockout = &config.lockout;
         if lockout.max_seconds.get() < lockout.base_seconds.get() {
             return Err(ConfigError::Contradiction(
@@ -375,6 +381,9 @@ mod tests {
         }
         let contradiction = parse("[lockout]\nbase_seconds = 60\nmax_seconds = 30").unwrap_err();
         assert!(contradiction.to_string().contains("max_seconds"));
+        for empty in ["issuer = \"\"", "admin_group = \"\""] {
+            assert!(parse(empty).unwrap_err().to_string().contains("not empty"), "{empty}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ use mfa_crypto::MasterKey;
 use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
+use crate::store::beside;
+
 const LEN: usize = 32;
 
 /// Why there is no master key.
@@ -98,7 +100,7 @@ pub fn load(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
 /// [`MasterKeyError::Io`], also where a file of that name exists.
 pub fn create(path: &Path, key: &MasterKey) -> Result<(), MasterKeyError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
-    let fresh = path.with_extension("new");
+    let fresh = beside(path, ".new");
     let write = || {
         let _ = fs::remove_file(&fresh);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;

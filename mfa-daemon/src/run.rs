@@ -15,6 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, ConfigError, StoreUrl};
 use crate::daemon::{CLOCK_FLOOR, Daemon, GroupLoadError};
+use crate::server::Queue;
 use crate::socket::{Listening, SocketError};
 use crate::store::{self, StoreError};
 use crate::{log, server};
@@ -107,8 +108,9 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
     let StoreUrl::Sqlite(database) = &config.store.url;
     let (store, vault, _lock) =
         store::open(database, config.master_key.file.as_path()).map_err(StartError::Store)?;
-    let (listener, _removal) =
-        Listening::new(config.socket.as_path()).map_err(StartError::Socket)?.split();
+    let listening = Listening::new(config.socket.as_path()).map_err(StartError::Socket)?;
+    let queue = listening.queue();
+    let (listener, _removal) = listening.split();
     let daemon = Arc::new(Daemon {
         config,
         issuer,
@@ -123,11 +125,12 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(|error| StartError::System("cannot start the event loop", error))?;
-    runtime.block_on(serve(listener, daemon))
+    runtime.block_on(serve(listener, queue, daemon))
 }
 
 async fn serve(
     listener: std::os::unix::net::UnixListener,
+    queue: Queue,
     daemon: Arc<Daemon>,
 ) -> Result<(), StartError> {
     let system = |error| StartError::System("cannot listen", error);
@@ -135,7 +138,7 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(server::serve(listener, daemon, stopped));
+    let serving = tokio::spawn(server::serve(listener, queue, daemon, stopped));
     tell_systemd(sd_notify::NotifyState::Ready);
     info!(version = env!("CARGO_PKG_VERSION"), "ready");
     tokio::select! {

@@ -23,13 +23,31 @@ use crate::session::Exchange;
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a frame may take to arrive or to be taken.
 const FRAME: Duration = Duration::from_secs(5);
+/// How long a connection may still begin a request when the daemon stops.
+const LAST: Duration = Duration::from_millis(100);
 /// How long a stop waits for what was accepted.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Characters of a refusal that quotes what the peer has sent.
+const MESSAGE_MAX: usize = 300;
 /// The pause after an `accept` that failed for want of descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
+/// What becomes of the listen queue when the daemon stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Queue {
+    /// The socket is the daemon's own and goes with it.
+    Ends,
+    /// systemd keeps it for the next daemon.
+    Stays,
+}
+
 /// Serves until `stop` becomes true; then finishes what was accepted.
-pub async fn serve(listener: UnixListener, daemon: Arc<Daemon>, mut stop: watch::Receiver<bool>) {
+pub async fn serve(
+    listener: UnixListener,
+    queue: Queue,
+    daemon: Arc<Daemon>,
+    mut stop: watch::Receiver<bool>,
+) {
     let limits = Limits::default();
     let mut connections = JoinSet::new();
     loop {
@@ -40,26 +58,47 @@ pub async fn serve(listener: UnixListener, daemon: Arc<Daemon>, mut stop: watch:
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => match Peer::of(&stream) {
-                Ok(peer) => match limits.admit(peer.uid) {
-                    Some(slot) => {
-                        let (daemon, stop) = (Arc::clone(&daemon), stop.clone());
-                        connections.spawn(converse(stream, peer, daemon, stop, slot));
-                    }
-                    None => turn_away(&stream, peer),
-                },
-                Err(error) => warn!(%error, "a connection without credentials"),
-            },
+            Ok((stream, _)) => admit(stream, &limits, &mut connections, &daemon, &stop),
             Err(error) => {
                 error!(%error, "cannot accept a connection; waiting before the next try");
                 tokio::time::sleep(BACK_OFF).await;
             }
         }
     }
+    // What stands in the queue of a socket that goes away was promised a daemon, too.
+    if queue == Queue::Ends {
+        while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
+            admit(stream, &limits, &mut connections, &daemon, &stop);
+        }
+    }
     drop(listener);
     let drained = timeout(DRAIN, async { while connections.join_next().await.is_some() {} });
     if drained.await.is_err() {
         warn!(left = connections.len(), "stopped with requests unfinished");
+    }
+}
+
+/// Serves a connection, if its peer has a place left.
+fn admit(
+    stream: UnixStream,
+    limits: &Limits,
+    connections: &mut JoinSet<()>,
+    daemon: &Arc<Daemon>,
+    stop: &watch::Receiver<bool>,
+) {
+    let peer = match Peer::of(&stream) {
+        Ok(peer) => peer,
+        Err(error) => {
+            warn!(%error, "a connection without credentials");
+            return;
+        }
+    };
+    match limits.admit(peer.uid) {
+        Some(slot) => {
+            let (daemon, stop) = (Arc::clone(daemon), stop.clone());
+            connections.spawn(converse(stream, peer, daemon, stop, slot));
+        }
+        None => turn_away(&stream, peer),
     }
 }
 
@@ -86,10 +125,11 @@ async fn converse(
     let mut connection = Connection { peer, exchange: Exchange::None };
     loop {
         let mut header = [0; HEADER_LEN];
+        let stopping = *stop.borrow_and_update();
         let begun = tokio::select! {
             biased;
-            begun = timeout(IDLE, stream.read(&mut header)) => begun,
-            _ = stop.changed() => return,
+            begun = timeout(if stopping { LAST } else { IDLE }, stream.read(&mut header)) => begun,
+            Ok(()) = stop.changed() => continue,
         };
         let Ok(Ok(got @ 1..)) = begun else { return };
         let Ok(Some(payload)) = timeout(FRAME, receive(&mut stream, header, got)).await else {
@@ -132,8 +172,10 @@ async fn respond(
             answer.map(|bytes| (bytes, true))
         }
         Err(error) => {
-            debug!(peer_uid = connection.peer.uid, %error, "malformed frame");
-            let refusal = ErrorAnswer { code: ErrorCode::Malformed, message: error.to_string() };
+            // Not the error's own text: it quotes the frame, and a code may be in it.
+            debug!(peer_uid = connection.peer.uid, place = error.place(), "malformed frame");
+            let message = error.to_string().chars().take(MESSAGE_MAX).collect();
+            let refusal = ErrorAnswer { code: ErrorCode::Malformed, message };
             frame::encode(0, refusal.tagged()).map(|bytes| (bytes, false))
         }
     };

@@ -12,6 +12,9 @@ use listenfd::ListenFd;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
 
+use crate::server::Queue;
+use crate::store::beside;
+
 /// A socket to accept on.
 pub struct Listening {
     /// Non-blocking, as tokio wants it.
@@ -56,7 +59,12 @@ impl Listening {
     /// # Errors
     /// [`SocketError`].
     pub fn new(path: &Path) -> Result<Self, SocketError> {
-        let passed = ListenFd::from_env().take_unix_listener(0).map_err(SocketError::Passed)?;
+        let mut sockets = ListenFd::from_env();
+        if sockets.len() > 1 {
+            let more = io::Error::other("there is more than one; a single ListenStream= is served");
+            return Err(SocketError::Passed(more));
+        }
+        let passed = sockets.take_unix_listener(0).map_err(SocketError::Passed)?;
         let (listener, own) = match passed {
             Some(listener) => (listener, None),
             None => {
@@ -68,6 +76,12 @@ impl Listening {
             .set_nonblocking(true)
             .map_err(|error| SocketError::Path(path.to_owned(), error))?;
         Ok(Self { listener, own })
+    }
+
+    /// What becomes of waiting connections when the daemon stops.
+    #[must_use]
+    pub fn queue(&self) -> Queue {
+        if self.own.is_some() { Queue::Ends } else { Queue::Stays }
     }
 
     /// Takes the listener out; what is left removes the path when dropped.
@@ -100,7 +114,7 @@ fn bind(path: &Path) -> Result<(UnixListener, Own), SocketError> {
             )));
         }
     }
-    let lock_path = path.with_extension("sock.lock");
+    let lock_path = beside(path, ".lock");
     let file =
         OpenOptions::new().append(true).create(true).mode(0o600).open(lock_path).map_err(failed)?;
     let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)

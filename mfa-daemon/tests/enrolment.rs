@@ -244,6 +244,33 @@ fn a_token_that_counts_is_not_replaced_and_four_are_the_most() {
 }
 
 #[test]
+fn revoking_the_last_token_that_counts_ends_its_recovery_codes_and_pending_tokens() {
+    let trial = Trial::start();
+    let mut inside = Inside::open(&trial, "alice");
+    let uri = inside.provision("one");
+    let confirmed = inside.confirm("one", &code_of(&uri, 0));
+    let recovery = confirmed["recovery_codes"][0].as_str().unwrap().to_owned();
+    inside.provision("two");
+    let revoked = trial.ask(json!({"type": "revoke", "user": "alice", "name": "one"}));
+    assert_eq!(revoked["left"], 0);
+    let uri = inside.provision("three");
+    let confirmed = inside.confirm("three", &code_of(&uri, 0));
+    assert_eq!(confirmed["recovery_codes"].as_array().unwrap().len(), 10);
+    assert_eq!(trial.verify("alice", &recovery)["type"], "wrong");
+    let fresh = confirmed["recovery_codes"][0].as_str().unwrap().to_owned();
+    assert_eq!(trial.verify("alice", &fresh)["type"], "accepted");
+}
+
+#[test]
+fn an_abandoned_enrolment_keeps_nobody_out_of_an_import() {
+    let trial = Trial::start();
+    Inside::open(&trial, "alice").provision("phone");
+    trial.add("alice");
+    assert_eq!(begins_with(&trial, "alice"), "prompt");
+    assert_eq!(trial.verify("alice", &trial::code(0))["type"], "accepted");
+}
+
+#[test]
 fn flights_out_of_order_end_the_exchange() {
     let trial = Trial::start();
     let sealed = json!({"type": "sealed", "session": "AAAAAAAAAAAAAAAAAAAAAA==", "seq": 0,

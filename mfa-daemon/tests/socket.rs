@@ -37,6 +37,15 @@ fn malformed_frames_are_answered_and_closed_and_the_daemon_goes_on() {
 }
 
 #[test]
+fn a_refusal_of_a_long_field_still_fits_its_answer() {
+    let trial = Trial::start();
+    let long = format!(r#"{{"v":1,"id":1,"type":"params","{}":1}}"#, "x".repeat(65_000));
+    let mut wire = trial.connect();
+    wire.send(&frame(long.as_bytes()));
+    assert_eq!(wire.receive().unwrap()["code"], "malformed");
+}
+
+#[test]
 fn a_length_beyond_the_cap_or_of_nothing_closes_before_anything_is_read() {
     let trial = Trial::start();
     for header in [[0xff; 4], [0x7f, 0xff, 0xff, 0xff], [0, 1, 0, 1], [0, 0, 0, 0]] {

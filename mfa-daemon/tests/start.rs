@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -49,6 +50,71 @@ fn a_stop_finishes_what_was_accepted() {
     wire.stream.write_all(&whole[20..]).unwrap();
     assert_eq!(wire.receive().unwrap()["type"], "accepted");
     assert!(trial.end(Signal::SIGTERM).success());
+}
+
+#[test]
+fn a_stop_answers_what_still_waits_in_its_own_listen_queue() {
+    let mut trial = Trial::start();
+    trial.add("alice");
+    trial.signal(Signal::SIGSTOP);
+    let request = json!({"v": 1, "id": 1, "type": "verify", "user": "alice", "code": code(0),
+        "origin": {"service": "test"}});
+    let mut wire = trial.connect();
+    wire.send(&frame(request.to_string().as_bytes()));
+    trial.signal(Signal::SIGTERM);
+    trial.signal(Signal::SIGCONT);
+    assert_eq!(wire.receive().unwrap()["type"], "accepted");
+    assert!(trial.end(Signal::SIGTERM).success());
+}
+
+#[test]
+fn while_somebody_else_holds_the_database_everybody_is_denied_in_time_and_nothing_is_counted() {
+    let trial = Trial::start();
+    trial.add("alice");
+    let other = rusqlite::Connection::open(trial.path("state/mfa.db")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let started = Instant::now();
+    let waiting: Vec<_> = (0..12)
+        .map(|_| {
+            let mut wire = trial.connect();
+            std::thread::spawn(move || {
+                let wrong = json!({"type": "verify", "user": "alice", "code": "000000",
+                    "origin": {"service": "test"}});
+                wire.ask(wrong)["type"].as_str().unwrap().to_owned()
+            })
+        })
+        .collect();
+    for thread in waiting {
+        assert_eq!(thread.join().unwrap(), "unavailable");
+    }
+    assert!(started.elapsed().as_secs() < 8, "{:?}", started.elapsed());
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(trial.ask(json!({"type": "status", "user": "alice"}))["failures"], 0);
+    assert_eq!(trial.verify("alice", &code(0))["type"], "accepted");
+}
+
+#[test]
+fn no_file_of_the_daemon_takes_the_place_of_another() {
+    let home = Trial::prepare("");
+    let at = home.home.path().display();
+    let configure = |database: &str, key: &str| {
+        let text = format!(
+            "socket = \"{at}/run/mfa.sock\"\n[store]\nurl = \"sqlite:{at}/{database}\"\n\
+             [master_key]\nfile = \"{at}/{key}\"\n"
+        );
+        fs::write(home.path("mfa.toml"), text).unwrap();
+    };
+    configure("one", "one");
+    assert!(home.refusal().contains("a file of its own"));
+    let mut trial = Trial::prepare("");
+    let at = trial.home.path().display().to_string();
+    let text = fs::read_to_string(trial.path("mfa.toml")).unwrap();
+    fs::write(trial.path("mfa.toml"), text.replace("state/mfa.db", "state/master.new")).unwrap();
+    trial.run();
+    trial.add("alice");
+    assert!(trial.end(Signal::SIGTERM).success(), "{at}");
+    trial.run();
+    assert_eq!(trial.verify("alice", &code(0))["type"], "accepted");
 }
 
 #[test]

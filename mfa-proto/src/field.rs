@@ -67,9 +67,12 @@ impl UserName {
     }
 }
 
+/// For people and logs: a name that could pass for more than a name, with a space or a direction
+/// mark in it, comes quoted and escaped. Anybody may choose the name that sshd hands on.
 impl fmt::Display for UserName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let plain = |c: char| c.is_alphanumeric() || "._-@+$".contains(c);
+        if self.0.chars().all(plain) { f.write_str(&self.0) } else { write!(f, "{:?}", self.0) }
     }
 }
 
@@ -151,6 +154,14 @@ mod tests {
             assert!(UserName::new(bad).is_err(), "{bad:?}");
         }
         assert!(UserName::new("x".repeat(256)).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_could_forge_a_log_line_is_shown_quoted_and_escaped() {
+        let shown = |name: &str| UserName::new(name).unwrap().to_string();
+        assert_eq!(shown("user@dom.example"), "user@dom.example");
+        assert_eq!(shown("eve accepted user=root"), "\"eve accepted user=root\"");
+        assert_eq!(shown("a\u{202e}b\u{2028}"), "\"a\\u{202e}b\\u{2028}\"");
     }
 
     #[test]

@@ -58,6 +58,20 @@ impl fmt::Display for FrameError {
 
 impl std::error::Error for FrameError {}
 
+impl FrameError {
+    /// What and where, without a word of what the frame holds: for logs.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::TooLong(_) | Self::Empty => self.to_string(),
+            Self::Malformed(error) => {
+                let (line, column) = (error.line(), error.column());
+                format!("{:?} error at line {line} column {column}", error.classify())
+            }
+        }
+    }
+}
+
 impl<T> Frame<T> {
     /// A frame of this version.
     #[must_use]
@@ -267,6 +281,14 @@ mod tests {
             assert!(error.contains(reason), "{bad}: {error}");
         }
         assert!(matches!(decode::<Request>(b"{\"v\":1,\"\xff\"}"), Err(FrameError::Malformed(_))));
+    }
+
+    #[test]
+    fn what_is_logged_of_a_malformed_frame_quotes_nothing_of_it() {
+        let verify = br#"{"v":1,"id":1,"type":"verify","user":"a","code":913377}"#;
+        let error = decode::<Request>(verify).unwrap_err();
+        assert!(error.to_string().contains("913377"), "the test has lost its point");
+        assert_eq!(error.place(), "Data error at line 1 column 55");
     }
 
     #[test]

@@ -47,8 +47,10 @@ pub fn look(token: &Token, secret: &Secret, code: &Code, now: u64, skew: u64) ->
         Factor::Hotp { counter } => {
             let mut found = Match::None;
             for candidate in counter..=counter.saturating_add(LOOK_AHEAD) {
+                // The last counter of all has no next one, so it is never accepted.
+                let Some(next) = candidate.checked_add(1) else { continue };
                 if matches(token, secret, code, candidate) && found == Match::None {
-                    found = Match::Fresh(Factor::Hotp { counter: candidate.saturating_add(1) });
+                    found = Match::Fresh(Factor::Hotp { counter: next });
                 }
             }
             found
@@ -66,6 +68,18 @@ pub fn clock_is_behind(token: &Token, now: u64, skew: u64) -> bool {
             last > centre.saturating_add(skew).saturating_add(2)
         }
         Factor::Totp { last_step: None, .. } | Factor::Hotp { .. } => false,
+    }
+}
+
+/// The factor of a token whose last step lies beyond the window, with that mark moved to now; others
+/// as they are. For an administrator who says that the clock is right now.
+#[must_use]
+pub fn caught_up(token: &Token, now: u64, skew: u64) -> Factor {
+    match token.factor {
+        Factor::Totp { period, drift, .. } if clock_is_behind(token, now, skew) => {
+            Factor::Totp { period, last_step: Some(step(now, period)), drift }
+        }
+        factor => factor,
     }
 }
 
@@ -187,7 +201,21 @@ mod tests {
             let _ = clock_is_behind(&totp(Some(u64::MAX), 2), now, 10);
         }
         let last = token(Factor::Hotp { counter: u64::MAX });
-        let _ = look(&last, &secret(), &code(u64::MAX), 0, 1);
+        assert_eq!(look(&last, &secret(), &code(u64::MAX), 0, 1), Match::None);
+    }
+
+    #[test]
+    fn an_unlock_moves_only_a_mark_that_lies_beyond_the_window() {
+        let now = 60_000_u64;
+        let current = now / 30;
+        let mark = |token: &Token| match caught_up(token, now, 1) {
+            Factor::Totp { last_step, .. } => last_step,
+            Factor::Hotp { .. } => None,
+        };
+        assert_eq!(mark(&totp(Some(current + 2_880), 0)), Some(current));
+        assert_eq!(mark(&totp(Some(current + 1), 0)), Some(current + 1));
+        assert_eq!(mark(&totp(Some(current - 9), 0)), Some(current - 9));
+        assert_eq!(mark(&totp(None, 0)), None);
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub enum Decision {
     NotACode,
     /// Not evaluated.
     Locked(Lock),
-    /// Not evaluated: the last accepted step lies in the future, so the clock was set back.
+    /// Refused and not counted: the last accepted step of every token lies in the future, so the
+    /// clock was set back and no code can be right.
     ClockBehind,
 }
 
@@ -90,11 +91,15 @@ fn decide_code(
     secret: &mut impl FnMut(&Token) -> Option<Secret>,
 ) -> Decision {
     let mut spent = false;
-    let mut behind = false;
+    // Whether no token at all can be guessed now. One that still can keeps the count going.
+    let mut all_behind = record.has_active_token();
     let mut opened = None;
     for (at, token) in record.tokens.iter().enumerate().filter(|(_, token)| token.is_active()) {
-        let Some(secret) = secret(token) else { continue };
-        behind |= code::clock_is_behind(token, now, rules.skew);
+        let Some(secret) = secret(token) else {
+            all_behind = false;
+            continue;
+        };
+        all_behind &= code::clock_is_behind(token, now, rules.skew);
         match code::look(token, &secret, typed, now, rules.skew) {
             Match::None => {}
             Match::Spent => spent = true,
@@ -108,7 +113,7 @@ fn decide_code(
         let token = Some(token.name.clone());
         return Decision::Accepted { token, failures: record.lockout.reset() };
     }
-    if behind {
+    if all_behind {
         return Decision::ClockBehind;
     }
     record.lockout.count_failure(now);
@@ -268,5 +273,20 @@ mod tests {
         let typed = code_of("phone", earlier);
         assert_eq!(decide(&mut record, &typed, earlier), Decision::ClockBehind);
         assert_eq!(record.lockout.failures, 0);
+    }
+
+    #[test]
+    fn a_token_ahead_of_the_clock_does_not_keep_guesses_at_another_from_being_counted() {
+        let mut record = record();
+        assert_eq!(decide(&mut record, &code_of("phone", NOW), NOW), accepted(Some("phone"), 0));
+        let earlier = NOW - 86_400;
+        for _ in 0..5 {
+            assert_eq!(decide(&mut record, &code_of("none", earlier), earlier), Decision::Wrong);
+        }
+        let typed = code_of("key", earlier);
+        assert_eq!(decide(&mut record, &typed, earlier), Decision::Locked(Lock::Wait(30)));
+        let later = earlier + 30;
+        let typed = code_of("key", later);
+        assert_eq!(decide(&mut record, &typed, later), accepted(Some("key"), 5));
     }
 }

@@ -9,6 +9,7 @@ use super::status::describe;
 use super::unavailable;
 use crate::caller;
 use crate::daemon::Daemon;
+use crate::policy::code;
 use crate::store::Change;
 
 /// The most users of a page, whatever is asked for: four tokens each still fit a frame's reader.
@@ -25,8 +26,7 @@ pub(super) async fn list(
     let limit = list.limit.clamp(1, PAGE_MAX);
     let rows = daemon
         .store
-        .list(list.after, limit)
-        .await
+        .list(list.after.as_ref(), limit)
         .map_err(|error| unavailable(&error, "admin_list"))?;
     let mut more = rows.len() == usize::from(limit);
     let (now, rules) = ((daemon.clock)(), daemon.login_rules().lockout);
@@ -60,11 +60,15 @@ pub(super) async fn unlock(
     if !caller::is_admin(peer, &daemon.config.admin_group).await {
         return Err(caller::not_permitted());
     }
+    let (now, skew) = ((daemon.clock)(), daemon.login_rules().skew);
     let known = daemon
         .store
-        .update(user.clone(), |record| match record {
+        .update(user.clone(), move |record| match record {
             Some(mut record) => {
                 record.lockout.reset();
+                for token in &mut record.tokens {
+                    token.factor = code::caught_up(token, now, skew);
+                }
                 (Change::Put(record), true)
             }
             None => (Change::Keep, false),

@@ -17,7 +17,7 @@ pub(super) async fn begin(
     if !caller::may_log_in(peer, &begin.user).await {
         return Err(caller::not_permitted());
     }
-    match daemon.store.get(begin.user).await {
+    match daemon.store.get(&begin.user) {
         Ok(record) if record.as_ref().is_some_and(Record::has_active_token) => {
             Ok(BeginAnswer::Prompt {})
         }

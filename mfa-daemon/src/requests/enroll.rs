@@ -61,8 +61,7 @@ pub(super) async fn may_enroll(
         Standing::Own => {}
         Standing::Stranger => return Err(caller::not_permitted()),
     }
-    let record =
-        daemon.store.get(user.clone()).await.map_err(|error| unavailable(&error, "enroll"))?;
+    let record = daemon.store.get(user).map_err(|error| unavailable(&error, "enroll"))?;
     if record.is_some_and(|record| record.has_active_token()) {
         Ok(Permission::Another)
     } else if daemon.config.token.enrollment == Enrollment::Oneself {

@@ -21,6 +21,9 @@ const SECRET_MIN: usize = 10;
 /// Longer ones are of no use to any of the hashes.
 const SECRET_MAX: usize = 128;
 
+/// Counters and steps beyond this are damage, not use: 2^53, which every JSON reader keeps.
+const MARK_MAX: u64 = 1 << 53;
+
 pub(super) async fn import(
     daemon: &Daemon,
     peer: Peer,
@@ -70,12 +73,18 @@ fn record(
         )));
     }
     let factor = match moving {
+        ImportedMoving::Totp { last_step: Some(step), .. } if step > MARK_MAX => {
+            return Err(refuse(&format_args!("step {step} is beyond {MARK_MAX}")));
+        }
         ImportedMoving::Totp { period, last_step } => Factor::Totp {
             period: Period::try_from(period).map_err(|error| refuse(&error))?,
             last_step,
             drift: 0,
         },
-        ImportedMoving::Hotp { counter } => Factor::Hotp { counter },
+        ImportedMoving::Hotp { counter } if counter <= MARK_MAX => Factor::Hotp { counter },
+        ImportedMoving::Hotp { counter } => {
+            return Err(refuse(&format_args!("counter {counter} is beyond {MARK_MAX}")));
+        }
     };
     let mut token = Token {
         name: "imported".to_owned(),

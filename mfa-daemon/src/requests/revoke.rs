@@ -38,15 +38,16 @@ pub(super) async fn revoke(
     Ok(StatusAnswer::Revoked { left })
 }
 
-/// Removes the token, and with the last one the user.
+/// Removes the token, and with the last one that counts the whole user: recovery codes and tokens
+/// that were never confirmed would otherwise outlive what they belong to.
 fn remove(record: Option<Record>, name: &str) -> (Change, Option<u8>) {
     let Some(mut record) = record else { return (Change::Keep, None) };
     let before = record.tokens.len();
     record.tokens.retain(|token| token.name != name);
-    let left = record.tokens.len();
-    if left == before {
+    if record.tokens.len() == before {
         return (Change::Keep, None);
     }
+    let left = record.tokens.iter().filter(|token| token.is_active()).count();
     let change = if left == 0 { Change::Remove } else { Change::Put(record) };
     (change, Some(u8::try_from(left).unwrap_or(u8::MAX)))
 }

@@ -20,12 +20,8 @@ pub(super) async fn status(
         Standing::Root | Standing::Admin | Standing::Own => {}
         Standing::Stranger => return Err(caller::not_permitted()),
     }
-    let record = daemon
-        .store
-        .get(user.clone())
-        .await
-        .map_err(|error| unavailable(&error, "status"))?
-        .unwrap_or_default();
+    let record =
+        daemon.store.get(&user).map_err(|error| unavailable(&error, "status"))?.unwrap_or_default();
     let rules = daemon.login_rules().lockout;
     Ok(StatusAnswer::Status(describe(user, &record, (daemon.clock)(), &rules)))
 }

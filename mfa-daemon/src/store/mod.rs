@@ -16,6 +16,7 @@ use self::writer::Writer;
 use crate::master_key::MasterKeyError;
 use crate::policy::record::Record;
 
+pub(crate) use self::open::beside;
 pub use self::open::open;
 
 /// The handle that requests use.
@@ -63,6 +64,8 @@ pub enum StoreError {
     },
     /// The commit that this change was part of failed; the log has the cause.
     NotCommitted,
+    /// The change waited longer for its turn than whoever asked for it.
+    Stale,
     /// The store is closing.
     Closed,
     /// No thread could be started.
@@ -73,6 +76,8 @@ pub enum StoreError {
     KeyLost(PathBuf),
     /// The master key is another one than that of the database.
     KeyMismatch(PathBuf),
+    /// Database and master key are one file.
+    SamePath(PathBuf),
     /// Another daemon has the store.
     InUse(PathBuf),
     /// The store's directory cannot be used.
@@ -98,6 +103,7 @@ impl fmt::Display for StoreError {
                  that wrote it, or name another file in store.url"
             ),
             Self::NotCommitted => write!(f, "the change could not be made durable"),
+            Self::Stale => write!(f, "the store was busy for too long"),
             Self::Closed => write!(f, "the store is closing"),
             Self::Thread(error) => write!(f, "cannot start a thread for the store: {error}"),
             Self::DatabaseLost(path) => write!(
@@ -116,6 +122,11 @@ impl fmt::Display for StoreError {
             Self::KeyMismatch(path) => write!(
                 f,
                 "{} is not the master key of this database. Restore the one that belongs to it",
+                path.display()
+            ),
+            Self::SamePath(path) => write!(
+                f,
+                "store.url and master_key.file both name {}; give each a file of its own",
                 path.display()
             ),
             Self::InUse(path) => {
@@ -155,7 +166,7 @@ impl Store {
     ) -> Result<R, StoreError> {
         #[cfg(feature = "no-compare-and-set")]
         let decide = {
-            let decision = decide(self.reader.get(user.clone()).await?);
+            let decision = decide(self.reader.get(&user)?);
             move |_: Option<Record>| decision
         };
         self.writer.update(user, decide).await
@@ -165,20 +176,16 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn get(&self, user: UserName) -> Result<Option<Record>, StoreError> {
-        self.reader.get(user).await
+    pub fn get(&self, user: &UserName) -> Result<Option<Record>, StoreError> {
+        self.reader.get(user)
     }
 
     /// A page of users after `after`, in the order of their names.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn list(
-        &self,
-        after: Option<UserName>,
-        limit: u16,
-    ) -> Result<Vec<Listed>, StoreError> {
-        self.reader.list(after, limit).await
+    pub fn list(&self, after: Option<&UserName>, limit: u16) -> Result<Vec<Listed>, StoreError> {
+        self.reader.list(after, limit)
     }
 
     /// Adds users that are not there yet, all in one commit; returns how many were added.

@@ -8,7 +8,7 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use getrandom::SysRng;
 use mfa_crypto::MasterKey;
@@ -31,6 +31,9 @@ pub struct StoreLock {
 /// # Errors
 /// [`StoreError`] says what is missing and what to do.
 pub fn open(database: &Path, key_file: &Path) -> Result<(Store, Vault, StoreLock), StoreError> {
+    if database == key_file {
+        return Err(StoreError::SamePath(database.to_owned()));
+    }
     for file in [database, key_file] {
         make_directory(file.parent().unwrap_or(Path::new("/")))?;
     }
@@ -49,7 +52,8 @@ pub fn open(database: &Path, key_file: &Path) -> Result<(Store, Vault, StoreLock
     }
     let sqlite = Sqlite::open(database, true)?;
     let key = agree(&sqlite, key, key_file)?;
-    let reader = Reader::start(Sqlite::open_reader(database)?)?;
+    sqlite.reserve_log()?;
+    let reader = Reader::new(Sqlite::open_reader(database)?);
     let writer = Writer::start(sqlite, database.to_owned())?;
     Ok((Store { writer, reader }, Vault::new(key), StoreLock { _file: lock }))
 }
@@ -78,6 +82,14 @@ fn agree(
     }
 }
 
+/// The path with something behind its last part, extension and all: so it is never that of another
+/// file that the configuration names.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 fn make_directory(directory: &Path) -> Result<(), StoreError> {
     DirBuilder::new()
         .recursive(true)
@@ -98,7 +110,7 @@ fn make_private(database: &Path) -> Result<(), StoreError> {
 }
 
 fn lock(database: &Path) -> Result<Flock<fs::File>, StoreError> {
-    let path = database.with_extension("lock");
+    let path = beside(database, ".lock");
     let file = OpenOptions::new()
         .append(true)
         .create(true)

@@ -15,6 +15,12 @@ pub(super) const SCHEMA: i64 = 1;
 /// "mfad", so that file(1) and a wrong path are told apart (`PRAGMA application_id`).
 const APPLICATION: i64 = 0x6d66_6164;
 
+/// Pages in the log at which SQLite begins a checkpoint.
+const CHECKPOINT_PAGES: i64 = 300;
+/// Pages of the log that are reserved: the group of changes that is committed at that moment adds
+/// to them.
+const LOG_PAGES: i64 = 600;
+
 /// A row as it was read: the version is what a replacement compares.
 pub(super) struct Row {
     /// Counts the replacements of this row.
@@ -43,6 +49,7 @@ impl Sqlite {
         connection.busy_timeout(Duration::from_secs(3))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "cell_size_check", true)?;
         let this = Self { connection };
@@ -196,6 +203,25 @@ impl Sqlite {
             Ok((name, record))
         })
         .collect()
+    }
+
+    /// Grows the write-ahead log beforehand by more than a checkpoint leaves in it, so that commits
+    /// overwrite it in place: they change no file size, which makes them quicker, and they need no
+    /// space, which lets logins go on where a disk is full.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn reserve_log(&self) -> Result<(), StoreError> {
+        let content = LOG_PAGES * self.pragma("page_size")?;
+        self.connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE;
+             CREATE TABLE reserve (content BLOB NOT NULL) STRICT;
+             INSERT INTO reserve (content) VALUES (zeroblob({content}));
+             DROP TABLE reserve;
+             COMMIT;
+             PRAGMA wal_checkpoint(RESTART);"
+        ))?;
+        Ok(())
     }
 
     /// Begins the transaction that a group of changes shares.

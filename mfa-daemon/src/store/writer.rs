@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use mfa_proto::UserName;
 use tokio::sync::oneshot;
@@ -16,6 +17,9 @@ use crate::policy::record::Record;
 
 /// Changes that share a commit, at most. Bounds how long the first of them waits.
 const GROUP_MAX: usize = 256;
+
+/// The longest a change may wait for its turn: less than the module's default timeout of 5 s.
+const WAIT_MAX: Duration = Duration::from_secs(4);
 
 /// Makes its change and returns the answer, to be released when the commit is durable.
 type Job = Box<dyn FnOnce(&Sqlite) -> Release + Send>;
@@ -63,11 +67,13 @@ impl Writer {
         self.run(move |store| {
             let mut added = 0;
             for (user, record) in &users {
-                match store.put(user, None, record) {
-                    Ok(()) => added += 1,
-                    Err(StoreError::Conflict) => {}
-                    Err(error) => return Err(error),
+                let row = store.get(user)?;
+                // What was never confirmed does not make a user known.
+                if row.as_ref().is_some_and(|row| row.record.has_active_token()) {
+                    continue;
                 }
+                store.put(user, row.map(|row| row.version), record)?;
+                added += 1;
             }
             Ok(added)
         })
@@ -79,8 +85,12 @@ impl Writer {
         work: impl FnOnce(&Sqlite) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
         let (sender, answer) = oneshot::channel();
+        let queued = Instant::now();
         let job: Job = Box::new(move |store| {
-            let result = store.apart(work);
+            // Whoever asked has been told "no" by his own deadline long since: a code must not be
+            // spent, nor an attempt counted, for an answer that nobody waits for.
+            let stale = queued.elapsed() > WAIT_MAX;
+            let result = if stale { Err(StoreError::Stale) } else { store.apart(work) };
             Box::new(move |committed| {
                 let _ = sender.send(if committed || result.is_err() {
                     result
@@ -118,7 +128,9 @@ impl Loop {
             let result = self.group(first, jobs, &mut releases);
             let committed = result.is_ok();
             if let Err(error) = result {
-                error!(%error, "cannot commit; what waited for it is denied");
+                // Those behind would wait as long for the same end: they are denied at once.
+                let behind = jobs.try_iter().count();
+                error!(%error, behind, "cannot commit; what waited for it is denied");
             }
             for release in releases {
                 release(committed);
