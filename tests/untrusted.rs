@@ -108,6 +108,41 @@ fn a_refusal_and_an_unavailable_daemon_deny() {
 }
 
 #[test]
+fn a_refused_connection_denies_with_the_reason_in_the_log() {
+    let refusal = |id: u64| {
+        let rest = r#""type":"error","code":"busy","message":"too many connections""#;
+        framed(format!(r#"{{"v":1,"id":{id},{rest}}}"#).as_bytes())
+    };
+    let reason = "mfa-daemon refused: too many connections: login denied";
+    for number in [0, 1] {
+        let daemon = FakeDaemon::start(move |_, _| Reply::Bytes(refusal(number)));
+        let outcome = login(&daemon.socket(), "nullok");
+        denied(&outcome, &format!("number {number}"));
+        let logged = outcome.logged().iter().any(|line| line.contains(reason));
+        assert_eq!(logged, number == 0, "{outcome:?}");
+    }
+}
+
+#[test]
+fn both_answers_of_a_login_share_the_timeout() {
+    let slow = |begin: u64| {
+        FakeDaemon::start(move |id, request| match request {
+            mfa_proto::Request::Begin(_) => {
+                std::thread::sleep(Duration::from_millis(begin));
+                prompt(id)
+            }
+            _ => Reply::Hang(Vec::new()),
+        })
+    };
+    for begin in [0, 1500] {
+        let outcome = login(&slow(begin).socket(), "timeout=2");
+        denied(&outcome, &format!("{begin} ms"));
+        assert!(outcome.took >= Duration::from_secs(2), "{outcome:?}");
+        assert!(outcome.took < Duration::from_secs(3), "{outcome:?}");
+    }
+}
+
+#[test]
 fn the_first_answer_counts_whatever_follows() {
     let wrong = |id: u64| framed(format!(r#"{{"v":1,"id":{id},"type":"wrong"}}"#).as_bytes());
     let daemon =

@@ -8,7 +8,7 @@ use mfa_proto::admin::AdminAnswer;
 use mfa_proto::exchange::ExchangeAnswer;
 use mfa_proto::login::VerifyAnswer;
 use mfa_proto::status::{StatusAnswer, UserStatus};
-use mfa_proto::{Client, Deadline, Request, UserName};
+use mfa_proto::{Client, ClientError, Deadline, Request, UserName};
 use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
@@ -39,7 +39,7 @@ impl Daemon {
 
     pub(crate) fn connect(&self) -> Result<Connection, Failure> {
         let client = Client::connect(&self.socket, Deadline::after(PATIENCE))
-            .map_err(|error| Failure::Daemon { socket: self.socket.clone(), error })?;
+            .map_err(|error| failed(&self.socket, error))?;
         Ok(Connection { client, socket: self.socket.clone() })
     }
 
@@ -96,6 +96,14 @@ impl Connection {
     ) -> Result<A, Failure> {
         self.client
             .call(request, Deadline::after(within))
-            .map_err(|error| Failure::Daemon { socket: self.socket.clone(), error })
+            .map_err(|error| failed(&self.socket, error))
+    }
+}
+
+/// A refusal is one wherever it comes from.
+fn failed(socket: &Path, error: ClientError) -> Failure {
+    match error {
+        ClientError::Refused(refusal) => Failure::Refused(refusal),
+        error => Failure::Daemon { socket: socket.to_owned(), error },
     }
 }

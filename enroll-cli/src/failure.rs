@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use mfa_crypto::{ExchangeError, GroupError, SessionError, UriError};
 use mfa_proto::{ClientError, ErrorAnswer, ErrorCode, UserName};
 
-use crate::token_file::TokenFileError;
+use crate::token_file::{Stays, TokenFileError};
 use crate::users_oath::ImportError;
 
 /// How the process ends.
@@ -83,7 +83,7 @@ pub(crate) enum Failure {
     /// The code computed from the new secret was refused.
     OwnCodeRefused,
     /// The daemon's answer to the first code was lost and its state cannot be learned.
-    ConfirmUnknown { saved_to: Option<PathBuf>, cause: Box<Failure> },
+    ConfirmUnknown { file: Option<Stays>, cause: Box<Failure> },
     /// A token file.
     TokenFile(TokenFileError),
     /// No token file was named and there is no home to look in.
@@ -101,6 +101,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What became of a first code is not known; where the new secret stays until it is.
+    pub(crate) fn unknown(cause: Self, file: Option<Stays>) -> Self {
+        Self::ConfirmUnknown { file, cause: Box::new(cause) }
+    }
+
     /// The exit code of the command.
     pub(crate) fn exit(&self) -> Exit {
         match self {
@@ -143,6 +148,11 @@ impl Failure {
             }
             _ => false,
         }
+    }
+
+    /// Whether the daemon may still do what it was asked, whatever it says until then.
+    pub(crate) fn leaves_it_at_work(&self) -> bool {
+        matches!(self, Self::Daemon { error: ClientError::TimedOut, .. })
     }
 
     /// Whether the reader of the output went away, as in `mfa admin list | head`.

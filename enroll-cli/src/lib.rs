@@ -27,6 +27,7 @@ use clap::{CommandFactory, Parser};
 /// Runs the command line of this process.
 #[must_use]
 pub fn run() -> ExitCode {
+    keep_memory_private();
     let arguments = arguments::Arguments::parse();
     let mut console = console::Console::new(&arguments.global);
     match commands::run(arguments, &mut console) {
@@ -36,6 +37,13 @@ pub fn run() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// No core dump, no ptrace by others of the same uid (`PR_SET_DUMPABLE`, prctl(2)): secrets and codes
+/// pass through the memory. That cannot fail but where a sandbox forbids the call, and is then no
+/// reason to keep somebody from his token.
+fn keep_memory_private() {
+    let _ = nix::sys::prctl::set_dumpable(false);
 }
 
 /// The command line itself, for man pages and completions.

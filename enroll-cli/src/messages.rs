@@ -180,14 +180,22 @@ impl fmt::Display for Failure {
             ),
             Self::OwnCodeRefused => f.write_str(
                 "the daemon refused the code that its own secret gives at this machine's time; the \
-                 token is not active and the token file was removed. Is the clock being set?",
+                 token is not active and its new file was removed. Is the clock being set?",
             ),
-            Self::ConfirmUnknown { saved_to, cause } => {
+            Self::ConfirmUnknown { file, cause } => {
                 write!(f, "it is not known whether the new token is active: {cause}. ")?;
-                if let Some(path) = saved_to {
-                    write!(f, "Its address stays in {}. ", path.display())?;
+                if let Some(file) = file {
+                    write!(f, "Its address stays in {}. ", file.at.display())?;
                 }
-                f.write_str("Look with `mfa status` once the daemon answers")
+                f.write_str("Look with `mfa status` once the daemon answers")?;
+                match file.as_ref().and_then(|file| file.instead_of.as_deref()) {
+                    Some(old) => write!(
+                        f,
+                        ": if it is active, move that file to {0}, which was not touched",
+                        old.display()
+                    ),
+                    None => Ok(()),
+                }
             }
             Self::TokenFile(error) => write!(f, "{error}"),
             Self::NoDefaultTokenFile => {
@@ -213,6 +221,7 @@ fn daemon(f: &mut fmt::Formatter<'_>, socket: &Path, error: &ClientError) -> fmt
         ClientError::Unreachable(_) => {
             f.write_str(". Is it running (systemctl status mfa.socket mfa)? `mfa doctor` looks")
         }
+        ClientError::Refused(_) => Ok(()),
         ClientError::Untrusted(_) => f.write_str(". Nothing was sent; `mfa doctor` says more"),
         ClientError::TimedOut | ClientError::Closed | ClientError::Broken(_) => {
             f.write_str(". Its log says why (journalctl -u mfa)")
@@ -234,6 +243,13 @@ impl fmt::Display for TokenFileError {
             Self::Io { path, doing, error } => {
                 write!(f, "cannot {doing} {}: {error}", path.display())
             }
+            Self::NotReplaced { path, at, error } => write!(
+                f,
+                "the token is active, but its file cannot take the place of {0}: {error}. The \
+                 token's address stays in {1}; move it to where you want it",
+                path.display(),
+                at.display()
+            ),
             Self::Exposed { path, mode } => write!(
                 f,
                 "{0} has mode {mode:04o}, so others than its owner can use it; nothing was shown. \

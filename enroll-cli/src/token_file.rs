@@ -22,6 +22,8 @@ pub(crate) enum TokenFileError {
     Exists(PathBuf),
     /// What could not be done with it.
     Io { path: PathBuf, doing: &'static str, error: io::Error },
+    /// The file that was to replace it stays beside it, and is the only one with an active secret.
+    NotReplaced { path: PathBuf, at: PathBuf, error: io::Error },
     /// Others may read or write it.
     Exposed { path: PathBuf, mode: u32 },
     /// A directory, a device, a pipe.
@@ -79,13 +81,21 @@ pub(crate) fn advanced(token: &OtpUri) -> Option<OtpUri> {
     Some(next)
 }
 
-/// A new token file that is durable, and that vanishes again unless it is kept. What it replaced
-/// comes back then.
+/// A new token file that is durable, and that vanishes again unless it is kept. What has its name
+/// stays untouched until then.
 pub(crate) struct NewTokenFile {
     path: PathBuf,
-    /// The replaced file.
-    before: Option<PathBuf>,
+    /// The file, where something else has its name.
+    beside: Option<Temporary>,
     kept: bool,
+}
+
+/// Where a secret is that may be active.
+#[derive(Debug)]
+pub(crate) struct Stays {
+    pub(crate) at: PathBuf,
+    /// The file that it did not replace.
+    pub(crate) instead_of: Option<PathBuf>,
 }
 
 impl NewTokenFile {
@@ -95,57 +105,63 @@ impl NewTokenFile {
             Ok(found) if overwrite == Overwrite::Yes && !found.is_file() => {
                 Err(TokenFileError::NotAFile(path.to_owned()))
             }
-            Ok(_) if overwrite == Overwrite::Yes => Ok(()),
-            Ok(_) => Err(TokenFileError::Exists(path.to_owned())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // Is the directory there, and may a file be made in it?
-                Temporary::create(path).map(drop)
+            Ok(_) if overwrite == Overwrite::No => Err(TokenFileError::Exists(path.to_owned())),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed(path, "look at", error))
             }
-            Err(error) => Err(failed(path, "look at", error)),
+            // Is the directory there, and may a file be made in it?
+            _ => Temporary::create(path).map(drop),
         }
     }
 
-    /// Writes `token` with mode 0600 and returns once it is on the disk under its name.
+    /// Writes `token` with mode 0600 and returns once it is on the disk: under its name, or beside
+    /// the file that it shall replace.
     pub(crate) fn write(
         path: &Path,
         token: &OtpUri,
         overwrite: Overwrite,
     ) -> Result<Self, TokenFileError> {
         let temporary = Temporary::write(path, token)?;
-        let new = match temporary.put(path) {
-            Ok(()) => Self { path: path.to_owned(), before: None, kept: false },
-            Err(TokenFileError::Exists(_)) if overwrite == Overwrite::Yes => {
-                let before = beside(path, "before")?;
-                fs::hard_link(path, &before).map_err(|error| failed(path, "set aside", error))?;
-                let new = Self { path: path.to_owned(), before: Some(before), kept: false };
-                temporary.replace(path)?;
-                new
-            }
+        let beside = match temporary.put(path) {
+            Ok(()) => None,
+            Err(TokenFileError::Exists(_)) if overwrite == Overwrite::Yes => Some(temporary),
             Err(error) => return Err(error),
         };
+        let new = Self { path: path.to_owned(), beside, kept: false };
         sync_directory(path)?;
         Ok(new)
     }
 
-    /// The token is active: the file stays.
-    pub(crate) fn keep(mut self) {
+    /// The token is active: the file stays, and gets its name. An error leaves it where it is.
+    pub(crate) fn keep(mut self) -> Result<(), TokenFileError> {
         self.kept = true;
+        let Some(at) = self.beside.take().and_then(Temporary::stay) else { return Ok(()) };
+        match fs::rename(&at, &self.path) {
+            Ok(()) => sync_directory(&self.path),
+            Err(error) => Err(TokenFileError::NotReplaced { path: self.path.clone(), at, error }),
+        }
+    }
+
+    /// Nobody knows whether the token is active: both files stay.
+    pub(crate) fn leave(mut self) -> Stays {
+        self.kept = true;
+        match self.beside.take().and_then(Temporary::stay) {
+            Some(at) => Stays { at, instead_of: Some(self.path.clone()) },
+            None => Stays { at: self.path.clone(), instead_of: None },
+        }
     }
 }
 
 impl Drop for NewTokenFile {
     fn drop(&mut self) {
-        // Nothing can be done about an error here, and a file that stays opens nothing.
-        let _ = match (&self.before, self.kept) {
-            (Some(before), true) => fs::remove_file(before),
-            (Some(before), false) => fs::rename(before, &self.path),
-            (None, true) => Ok(()),
-            (None, false) => fs::remove_file(&self.path),
-        };
+        if !self.kept && self.beside.is_none() {
+            // Nothing can be done about an error here, and a file that stays opens nothing.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
-/// A file with another name in the same directory, removed on drop unless it got its name.
+/// A file with another name in the same directory, removed on drop unless it got its name or stays.
 struct Temporary {
     file: File,
     path: Option<PathBuf>,
@@ -205,6 +221,11 @@ impl Temporary {
         fs::rename(path, target).map_err(|error| failed(target, "replace", error))?;
         self.path = None;
         Ok(())
+    }
+
+    /// Keeps it under the name that it has.
+    fn stay(mut self) -> Option<PathBuf> {
+        self.path.take()
     }
 }
 

@@ -7,8 +7,9 @@
 )]
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -98,6 +99,29 @@ fn an_absent_daemon_ends_with_3_and_says_where_it_was_looked_for() {
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     let output = mfa().env("MFA_SOCKET", "/nonexistent/s").arg("status").output().unwrap();
     assert!(err(&output).contains("/nonexistent/s"), "{}", err(&output));
+}
+
+#[test]
+fn a_refused_connection_ends_as_any_refusal_and_says_why() {
+    let home = tempfile::tempdir().unwrap();
+    let socket = home.path().join("s");
+    let listener = UnixListener::bind(&socket).unwrap();
+    for (number, word, ended) in
+        [(0, "busy", 3), (0, "not_permitted", 4), (0, "malformed", 1), (7, "not_permitted", 3)]
+    {
+        let mut command = mfa();
+        command.args(["--socket", text(&socket), "status", "--user", "a"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        let said =
+            format!(r#"{{"v":1,"id":{number},"type":"error","code":"{word}","message":"later"}}"#);
+        stream.write_all(&u32::try_from(said.len()).unwrap().to_be_bytes()).unwrap();
+        stream.write_all(said.as_bytes()).unwrap();
+        drop(stream);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(code(&output), ended, "{word}: {}", err(&output));
+        assert_eq!(err(&output).contains("later"), number == 0, "{word}: {}", err(&output));
+    }
 }
 
 #[test]

@@ -12,7 +12,9 @@ mod machine;
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Stdio;
 
 use machine::proxy::{Afterwards, Proxy};
@@ -242,26 +244,100 @@ fn a_group_of_the_daemons_own_is_checked_with_notice() {
 }
 
 #[test]
-fn a_replaced_token_file_comes_back_where_the_enrolment_fails() {
+fn a_working_token_file_is_replaced_only_when_the_new_token_counts() {
+    let machine = Machine::new();
+    let old = machine.enrolled("alice", "token");
+    let file = machine.path("token");
+    let before = fs::read_to_string(&file).unwrap();
+    let beside = || -> Vec<_> {
+        let names = fs::read_dir(machine.path("")).unwrap().map(|entry| entry.unwrap().path());
+        names.filter(|path| text(path).contains("/.token.")).collect()
+    };
+    let enroll = |socket: &Path, name: &str| {
+        let token = ["--user", "alice", "--name", name, "--force", "--save-token", text(&file)];
+        machine.mfa(&[&["--socket", text(socket), "enroll"][..], &token].concat())
+    };
+    // It fails before the first code arrives: nothing has changed.
+    let cut = |name: &str, frames, afterwards| {
+        Proxy::cutting(machine.path(&format!("run/{name}")), &machine.socket(), frames, afterwards)
+    };
+    let proxy = cut("one", FRAMES - 2, Afterwards::Served);
+    Ended::of(enroll(proxy.path(), "one")).expect(3);
+    assert_eq!((fs::read_to_string(&file).unwrap(), beside().len()), (before.clone(), 0));
+
+    // Killed while the first code is on its way: the old file still opens.
+    let (proxy, held, _pass_on) =
+        Proxy::holding(machine.path("run/two"), &machine.socket(), FRAMES - 2);
+    let mut child = enroll(proxy.path(), "two").spawn().unwrap();
+    held.recv().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    machine.run(&["verify", "--user", "alice", &code(&old, 1)]).expect(0);
+    for left in beside() {
+        fs::remove_file(left).unwrap();
+    }
+
+    // The answer is lost and the daemon with it: either file may be the one, and both stay.
+    let proxy = cut("three", FRAMES - 1, Afterwards::Refused);
+    let ended = Ended::of(enroll(proxy.path(), "three")).expect(3).complains("move that file to");
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    let [new] = &beside()[..] else { panic!("{:?}", beside()) };
+    assert!(ended.err.contains(text(new)), "{}", ended.err);
+    assert_eq!(fs::metadata(new).unwrap().permissions().mode() & 0o777, 0o600);
+    machine.run(&["verify", "--user", "alice", &code(&token(new), 1)]).expect(0);
+    fs::remove_file(new).unwrap();
+
+    Ended::of(enroll(&machine.socket(), "four")).expect(0);
+    assert_eq!(beside().len(), 0);
+    machine.run(&["verify", "--user", "alice", &code(&token(&file), 1)]).expect(0);
+}
+
+#[test]
+fn a_secret_stays_where_the_daemon_may_confirm_it_after_the_deadline() {
     let machine = Machine::new();
     let file = machine.path("token");
-    fs::write(&file, "before").unwrap();
-    open(&file, 0o600);
-    let enroll = |socket: &str| {
-        let name = ["--user", "a", "--force", "--save-token", text(&file)];
-        machine.run(&[&["--socket", socket, "enroll"][..], &name].concat())
-    };
-    let proxy =
-        Proxy::cutting(machine.path("run/p"), &machine.socket(), FRAMES - 2, Afterwards::Served);
-    enroll(text(proxy.path())).expect(3);
-    assert_eq!(fs::read_to_string(&file).unwrap(), "before");
-    enroll(text(&machine.socket())).expect(0);
-    assert_eq!(token(&file).account, "a");
-    let beside = |name: &str| name.starts_with(".token");
-    let names = fs::read_dir(machine.path("")).unwrap();
-    assert!(
-        !names.map(|entry| entry.unwrap().file_name()).any(|name| beside(name.to_str().unwrap()))
-    );
+    let (proxy, held, pass_on) =
+        Proxy::holding(machine.path("run/p"), &machine.socket(), FRAMES - 2);
+    let arguments = ["enroll", "--user", "alice", "--save-token", text(&file)];
+    let ended = machine.run(&[&["--socket", text(proxy.path())], &arguments[..]].concat());
+    // The daemon said "pending" when it was asked, which was true then.
+    ended.expect(3).complains("no answer in time").complains("stays in");
+    assert_eq!(machine.tokens("alice"), [("default".to_owned(), false)]);
+    held.recv().unwrap();
+    pass_on.send(()).unwrap();
+    held.recv().unwrap();
+    assert_eq!(machine.tokens("alice"), [("default".to_owned(), true)]);
+    // A first code that came a step late has told the daemon that this clock is late.
+    let token = token(&file);
+    let opens = |ahead| machine.run(&["verify", "--user", "alice", &code(&token, ahead)]).code == 0;
+    assert!(opens(1) || opens(0));
+}
+
+#[test]
+fn others_of_the_same_uid_cannot_read_the_memory_that_holds_a_secret() {
+    let machine = Machine::new();
+    let owner = |id: u32| fs::metadata(format!("/proc/{id}/mem")).unwrap().uid();
+    let mut child = machine
+        .mfa_as_nobody(&["--json", "enroll", "--user", NOBODY.0])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert!(read_line(child.stdout.as_mut().unwrap()).contains("otpauth"));
+    // proc(5): what is not dumpable belongs to root.
+    assert_eq!(owner(child.id()), 0);
+    drop(child.stdin.take());
+    child.wait().unwrap();
+
+    let mut control = std::process::Command::new("cat");
+    control.uid(NOBODY.1).gid(NOBODY.1).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut control = control.spawn().unwrap();
+    // Once it has echoed a line it is cat and no longer this test.
+    control.stdin.as_mut().unwrap().write_all(b"x\n").unwrap();
+    read_line(control.stdout.as_mut().unwrap());
+    assert_eq!(owner(control.id()), NOBODY.1);
+    drop(control.stdin.take());
+    control.wait().unwrap();
 }
 
 #[test]

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sockopt};
 use nix::sys::time::TimeVal;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::frame::{self, FrameError, HEADER_LEN};
 use crate::peer::{self, Peer, TrustError};
+use crate::refusal::ErrorAnswer;
 
 /// A moment on the monotonic clock by which everything must be done.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,8 @@ pub enum ClientError {
     TimedOut,
     /// The daemon closed the connection without an answer.
     Closed,
+    /// The daemon refused the connection or could not read the question, and closed.
+    Refused(ErrorAnswer),
     /// The connection failed.
     Broken(io::Error),
     /// The answer is not one.
@@ -50,6 +53,7 @@ impl fmt::Display for ClientError {
             Self::Untrusted(error) => write!(f, "not to be trusted: {error}"),
             Self::TimedOut => write!(f, "no answer in time"),
             Self::Closed => write!(f, "the daemon closed the connection without an answer"),
+            Self::Refused(refusal) => write!(f, "the daemon refused: {refusal}"),
             Self::Broken(error) => write!(f, "the connection failed: {error}"),
             Self::Answer(error) => write!(f, "the daemon's answer is no answer: {error}"),
             Self::WrongId => write!(f, "the daemon's answer belongs to another question"),
@@ -129,10 +133,30 @@ impl Client {
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
         let bytes = frame::encode(id, question).map_err(ClientError::Question)?;
-        self.send(&bytes, deadline)?;
+        if let Err(error) = self.send(&bytes, deadline) {
+            return Err(self.last_word(error, deadline));
+        }
         let payload = self.receive(deadline)?;
-        let answer = frame::decode::<A>(&payload).map_err(ClientError::Answer)?;
-        if answer.id == id { Ok(answer.body) } else { Err(ClientError::WrongId) }
+        match frame::decode::<A>(&payload) {
+            Ok(answer) if answer.id == id => Ok(answer.body),
+            other => Err(match (refusal(&payload), other) {
+                (Some(refusal), _) => ClientError::Refused(refusal),
+                (None, Ok(_)) => ClientError::WrongId,
+                (None, Err(error)) => ClientError::Answer(error),
+            }),
+        }
+    }
+
+    /// What became of a question that could not be sent: whoever closes at once, for too many
+    /// connections say, may have said why before. Nothing else can answer half a question.
+    fn last_word(&self, error: ClientError, deadline: Deadline) -> ClientError {
+        match error {
+            ClientError::Closed => match self.receive(deadline).map(|payload| refusal(&payload)) {
+                Ok(Some(refusal)) => ClientError::Refused(refusal),
+                _ => ClientError::Closed,
+            },
+            error => error,
+        }
     }
 
     fn send(&self, mut bytes: &[u8], deadline: Deadline) -> Result<(), ClientError> {
@@ -142,7 +166,7 @@ impl Client {
             match socket::send(self.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
                 Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
                 Err(Errno::EINTR | Errno::EAGAIN) => {}
-                Err(Errno::EPIPE) => return Err(ClientError::Closed),
+                Err(Errno::EPIPE | Errno::ECONNRESET) => return Err(ClientError::Closed),
                 Err(error) => return Err(broken(error)),
             }
         }
@@ -176,12 +200,26 @@ impl Client {
     }
 }
 
+/// A refusal that belongs to no question, which is what the number 0 says. Nothing but a refusal is
+/// ever taken without the number of its question.
+fn refusal(payload: &[u8]) -> Option<ErrorAnswer> {
+    #[derive(Deserialize)]
+    #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+    enum Unasked {
+        Error(ErrorAnswer),
+    }
+    let frame = frame::decode::<Unasked>(payload).ok()?;
+    let Unasked::Error(refusal) = frame.body;
+    (frame.id == 0).then_some(refusal)
+}
+
 /// The first number of a connection: not the same on every one, so that an answer to another
-/// connection's question is not taken for this one's. Below 2^53, which every JSON reader keeps.
+/// connection's question is not taken for this one's. Never 0, which belongs to no question, and
+/// below 2^53, which every JSON reader keeps.
 fn first_id() -> u64 {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(1, |time| {
         let nanos = time.tv_sec().wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec());
-        nanos.cast_unsigned() & ((1 << 52) - 1)
+        (nanos.cast_unsigned() & ((1 << 52) - 1)).max(1)
     })
 }
 
@@ -203,7 +241,7 @@ mod tests {
 
     use super::*;
     use crate::login::{BeginAnswer, LoginRequest, Origin};
-    use crate::{UserName, login::Begin};
+    use crate::{ErrorCode, UserName, login::Begin};
 
     struct Place {
         _home: tempfile::TempDir,
@@ -222,11 +260,15 @@ mod tests {
     }
 
     fn ask(socket: &Path, deadline: Deadline) -> Result<BeginAnswer, ClientError> {
+        call(&mut Client::connect(socket, deadline)?, deadline)
+    }
+
+    fn call(client: &mut Client, deadline: Deadline) -> Result<BeginAnswer, ClientError> {
         let begin = LoginRequest::Begin(Begin {
             user: UserName::new("alice").unwrap(),
             origin: Origin::default(),
         });
-        Client::connect(socket, deadline)?.call(begin, deadline)
+        client.call(begin, deadline)
     }
 
     /// Reads one question and answers with what `answer` makes of its id.
@@ -265,6 +307,66 @@ mod tests {
                 assert!(matches!(answer, Err(ClientError::Closed)), "{cut}: {answer:?}");
             }
             assert!(matches!(ask(&place.socket, soon()), Err(ClientError::Answer(_))));
+        });
+    }
+
+    fn busy(id: u64) -> Vec<u8> {
+        let refusal = ErrorAnswer { code: ErrorCode::Busy, message: "later".into() };
+        frame::encode(id, refusal.tagged()).unwrap().to_vec()
+    }
+
+    #[test]
+    fn a_refusal_before_the_question_was_sent_is_read() {
+        let place = place();
+        let listener = UnixListener::bind(&place.socket).unwrap();
+        // The other end has spoken and is gone before the question is sent: EPIPE, every time.
+        let ask_after = |said: &[u8]| {
+            let mut client = Client::connect(&place.socket, soon()).unwrap();
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(said).unwrap();
+            drop(stream);
+            call(&mut client, soon())
+        };
+        let said = ask_after(&busy(0));
+        assert!(
+            matches!(&said, Err(ClientError::Refused(refusal)) if refusal.code == ErrorCode::Busy),
+            "{said:?}"
+        );
+        assert!(said.unwrap_err().to_string().contains("later"));
+        // An answer to a question that was not sent is none.
+        for other in [&prompt(0)[..], &prompt(1), &busy(1), &busy(0)[..20], &[]] {
+            let said = ask_after(other);
+            assert!(matches!(said, Err(ClientError::Closed)), "{said:?}");
+        }
+        // The other end is gone with something unread: ECONNRESET.
+        let mut client = Client::connect(&place.socket, soon()).unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        socket::send(client.socket.as_raw_fd(), b"x", MsgFlags::MSG_NOSIGNAL).unwrap();
+        stream.write_all(&busy(0)).unwrap();
+        drop(stream);
+        let said = call(&mut client, soon());
+        assert!(matches!(said, Err(ClientError::Refused(_))), "{said:?}");
+    }
+
+    #[test]
+    fn only_a_refusal_may_come_without_the_questions_number() {
+        let place = place();
+        let listener = UnixListener::bind(&place.socket).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                serve_once(&listener, |_| busy(0));
+                serve_once(&listener, busy);
+                serve_once(&listener, |_| prompt(0));
+                serve_once(&listener, |id| busy(id + 1));
+            });
+            let said = ask(&place.socket, soon());
+            assert!(matches!(said, Err(ClientError::Refused(_))), "{said:?}");
+            let said = ask(&place.socket, soon());
+            assert!(matches!(said, Ok(BeginAnswer::Error(_))), "{said:?}");
+            for _ in 0..2 {
+                let said = ask(&place.socket, soon());
+                assert!(matches!(said, Err(ClientError::WrongId)), "{said:?}");
+            }
         });
     }
 

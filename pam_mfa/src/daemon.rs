@@ -2,8 +2,9 @@
 //! [`Verifier`] over the daemon's socket. Each question has a connection of its own: no descriptor
 //! is open while the user types, and a daemon that was restarted meanwhile does not matter.
 
+use std::cell::Cell;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mfa_proto::login::{Begin, BeginAnswer, LoginRequest, Origin, Verify, VerifyAnswer};
 use mfa_proto::{Client, ClientError, Deadline, TypedCode, UserName};
@@ -11,29 +12,38 @@ use mfa_proto::{Client, ClientError, Deadline, TypedCode, UserName};
 use crate::flow::Verifier;
 use crate::options::Options;
 
-/// The daemon that the options name.
+/// The daemon that the options name, for one login.
 pub(crate) struct Daemon {
     socket: PathBuf,
-    timeout: Duration,
+    /// What is left of `timeout`. The user's own time does not count.
+    left: Cell<Duration>,
 }
 
 impl Daemon {
     pub(crate) fn new(options: &Options) -> Self {
-        Self { socket: options.socket.clone(), timeout: options.timeout }
+        Self { socket: options.socket.clone(), left: Cell::new(options.timeout) }
     }
 
-    /// A connection and the moment by which its question must be answered.
-    fn connect(&self) -> Result<(Client, Deadline), ClientError> {
-        let deadline = Deadline::after(self.timeout);
-        Ok((Client::connect(&self.socket, deadline)?, deadline))
+    /// Asks a question on a connection of its own; the time it takes is off the next one's.
+    fn within_what_is_left<A>(
+        &self,
+        ask: impl FnOnce(&mut Client, Deadline) -> Result<A, ClientError>,
+    ) -> Result<A, ClientError> {
+        let (asked, left) = (Instant::now(), self.left.get());
+        let deadline = Deadline::after(left);
+        let answer = Client::connect(&self.socket, deadline)
+            .and_then(|mut client| ask(&mut client, deadline));
+        self.left.set(left.saturating_sub(asked.elapsed()));
+        answer
     }
 }
 
 impl Verifier for Daemon {
     fn begin(&self, user: &UserName, origin: &Origin) -> Result<BeginAnswer, ClientError> {
-        let (mut client, deadline) = self.connect()?;
         let begin = Begin { user: user.clone(), origin: origin.clone() };
-        client.call(LoginRequest::Begin(begin), deadline)
+        self.within_what_is_left(|client, deadline| {
+            client.call(LoginRequest::Begin(begin), deadline)
+        })
     }
 
     fn verify(
@@ -42,8 +52,9 @@ impl Verifier for Daemon {
         code: TypedCode,
         origin: &Origin,
     ) -> Result<VerifyAnswer, ClientError> {
-        let (mut client, deadline) = self.connect()?;
         let verify = Verify { user: user.clone(), code, origin: origin.clone() };
-        client.call(LoginRequest::Verify(verify), deadline)
+        self.within_what_is_left(|client, deadline| {
+            client.call(LoginRequest::Verify(verify), deadline)
+        })
     }
 }

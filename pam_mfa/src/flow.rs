@@ -235,8 +235,9 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
             ClientError::Unreachable(error) => format!(
                 "cannot reach {socket} ({error}), is mfa-daemon running? (systemctl status mfa.socket)"
             ),
+            ClientError::Refused(refusal) => refused(&refusal.message),
             ClientError::TimedOut => format!(
-                "no answer from {socket} within {} s (journalctl -u mfa.service)",
+                "{socket} kept this login waiting for {} s in all (journalctl -u mfa.service)",
                 self.options.timeout.as_secs()
             ),
             ClientError::Untrusted(error) => format!("no code is sent to {socket}: {error}"),

@@ -113,6 +113,7 @@ fn client_errors() -> Vec<ClientError> {
         ClientError::Untrusted(TrustError::Writable(PathBuf::from("/run"))),
         ClientError::TimedOut,
         ClientError::Closed,
+        ClientError::Refused(refusal()),
         ClientError::Broken(io::ErrorKind::BrokenPipe.into()),
         ClientError::Answer(FrameError::Empty),
         ClientError::WrongId,
@@ -386,6 +387,24 @@ fn no_line_and_no_text_holds_the_code() {
             assert!(!text.contains(CODE), "{text}");
             assert!(!text.contains(char::is_control), "{text:?}");
         }
+    }
+}
+
+#[test]
+fn a_refused_connection_is_logged_with_the_daemons_reason() {
+    let busy = || ErrorAnswer { code: ErrorCode::Busy, message: "too many connections".into() };
+    for (begin, verify) in [
+        (Err(ClientError::Refused(busy())), None),
+        (prompt(), Some(Err(ClientError::Refused(busy())))),
+    ] {
+        let mut host = script(CODE);
+        let code = login(&mut host, &fake(begin, verify), &nullok(), false);
+        assert_eq!(code, PamResultCode::PAM_AUTHINFO_UNAVAIL);
+        assert_eq!(
+            host.logged[0].1,
+            "mfa-daemon refused: too many connections: login denied; \
+             rhost=192.0.2.7 tty=ssh user=alice"
+        );
     }
 }
 

@@ -26,7 +26,10 @@ pub(crate) fn accepted(failures: u32, recovery_codes_left: Option<u8>) -> Option
         n => Some(format!("{n} wrong codes since your last login.")),
     };
     let left = recovery_codes_left.map(|left| match left {
-        0 => "That was your last recovery code. Make new ones: mfa recovery-codes".to_owned(),
+        // New ones come with a first token only.
+        0 => "That was your last recovery code. If you have lost your token, ask your \
+              administrator for a new one."
+            .to_owned(),
         1 => "1 recovery code left.".to_owned(),
         n => format!("{n} recovery codes left."),
     });
@@ -46,6 +49,16 @@ mod tests {
     }
 
     #[test]
+    fn a_user_is_sent_to_no_command() {
+        let sentences = [PROMPT.to_owned(), WRONG.to_owned(), NOT_CHECKED.to_owned()];
+        let locks = [None, Some(30)].map(locked);
+        let left = [None, Some(0), Some(1), Some(2)].map(|left| accepted(1, left).unwrap());
+        for text in sentences.iter().chain(&locks).chain(&left) {
+            assert!(!text.contains("mfa") && !text.contains('`'), "{text}");
+        }
+    }
+
+    #[test]
     fn numbers_agree_with_their_nouns() {
         assert_eq!(accepted(1, None).unwrap(), "1 wrong code since your last login.");
         assert_eq!(
@@ -53,6 +66,6 @@ mod tests {
             "7 wrong codes since your last login. 3 recovery codes left."
         );
         assert_eq!(accepted(0, Some(1)).unwrap(), "1 recovery code left.");
-        assert!(accepted(0, Some(0)).unwrap().starts_with("That was your last recovery code."));
+        assert!(accepted(0, Some(0)).unwrap().starts_with("That was your last recovery code. If "));
     }
 }

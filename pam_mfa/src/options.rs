@@ -26,7 +26,7 @@ pub(crate) struct Options {
     pub(crate) echo: Echo,
     /// What does a user without a token get?
     pub(crate) without_token: WithoutToken,
-    /// How long the daemon may take for each of its two answers.
+    /// How long the daemon may keep one login waiting in all, for both of its answers.
     pub(crate) timeout: Duration,
     /// How much is said and logged.
     pub(crate) words: Words,

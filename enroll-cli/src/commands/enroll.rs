@@ -9,7 +9,7 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mfa_crypto::{Code, Moving, OtpUri, base32, hotp, step};
 use mfa_proto::exchange::{MovingFactor, SecretUri};
@@ -39,8 +39,10 @@ struct Enrolling<'a> {
 /// What became of a first code whose answer was lost.
 enum Settled {
     Active,
-    /// It did not arrive.
+    /// It did not arrive, or not yet.
     Pending(Failure),
+    /// The daemon does not say.
+    Unknown(Failure),
 }
 
 #[derive(Serialize)]
@@ -114,6 +116,7 @@ impl Enrolling<'_> {
     }
 
     /// The file is on the disk before the daemon counts the token, and vanishes where it does not.
+    /// Another one of that name is replaced only once the token counts.
     fn confirm_by_file(
         &mut self,
         mut channel: Channel,
@@ -130,22 +133,30 @@ impl Enrolling<'_> {
         let recovery_codes = match channel.confirm(&self.name, code) {
             Ok(Confirmation::Confirmed(recovery_codes)) => Some(recovery_codes),
             Ok(Confirmation::Wrong(_)) => return Err(Failure::OwnCodeRefused),
-            Err(failure) => match self.settle(failure, Some(path)) {
-                Ok(Settled::Active) => None,
-                Ok(Settled::Pending(failure)) => return Err(failure),
-                Err(unknown @ Failure::ConfirmUnknown { .. }) => {
-                    file.keep();
-                    return Err(unknown);
+            Err(failure) => match self.settle(failure)? {
+                Settled::Active => None,
+                // It may become active yet, and this is the only copy of its secret.
+                Settled::Pending(cause) if cause.leaves_it_at_work() => {
+                    return Err(Failure::unknown(cause, Some(file.leave())));
                 }
-                Err(failure) => return Err(failure),
+                Settled::Pending(failure) => return Err(failure),
+                Settled::Unknown(cause) => {
+                    return Err(Failure::unknown(cause, Some(file.leave())));
+                }
             },
         };
-        file.keep();
+        let kept = file.keep();
+        let saved_to = match &kept {
+            Err(TokenFileError::NotReplaced { at, .. }) => at,
+            _ => path,
+        };
         if self.console.json() {
             self.pending(address, token)
                 .map_err(|failure| Failure::CodesNotShown(Box::new(failure)))?;
         }
-        self.active(recovery_codes.as_deref(), Some(path))
+        // The recovery codes come but once, whatever became of the file.
+        self.active(recovery_codes.as_deref(), Some(saved_to))?;
+        Ok(kept?)
     }
 
     /// Shows the secret and asks for its first code until it is right or the daemon gives up.
@@ -171,8 +182,9 @@ impl Enrolling<'_> {
                 Ok(Confirmation::Wrong(tries_left)) => {
                     self.console.note(&messages::wrong_first(tries_left));
                 }
-                Err(failure) => match self.settle(failure, None)? {
+                Err(failure) => match self.settle(failure)? {
                     Settled::Active => return self.active(None, None),
+                    Settled::Unknown(cause) => return Err(Failure::unknown(cause, None)),
                     // The daemon was restarted, say: the secret that was shown is still good.
                     Settled::Pending(failure) => {
                         self.console.note(&messages::first_code_lost(&failure));
@@ -184,13 +196,12 @@ impl Enrolling<'_> {
     }
 
     /// The answer to the first code did not arrive, or is no answer: what does the daemon hold?
-    fn settle(&self, failure: Failure, saved_to: Option<&Path>) -> Result<Settled, Failure> {
+    fn settle(&self, failure: Failure) -> Result<Settled, Failure> {
         if !failure.leaves_the_outcome_open() {
             return Err(failure);
         }
         let Ok(status) = self.daemon.status(&self.user) else {
-            let saved_to = saved_to.map(PathBuf::from);
-            return Err(Failure::ConfirmUnknown { saved_to, cause: Box::new(failure) });
+            return Ok(Settled::Unknown(failure));
         };
         match status.tokens.iter().find(|token| token.name == self.name) {
             Some(token) if token.active => Ok(Settled::Active),

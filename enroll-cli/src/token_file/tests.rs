@@ -35,28 +35,54 @@ fn a_kept_file_reads_back_and_only_its_owner_can_read_it() {
     let (home, path) = place();
     let file = NewTokenFile::write(&path, &token(""), Overwrite::No).unwrap();
     assert_eq!(mode(&path), 0o600);
-    file.keep();
+    file.keep().unwrap();
     assert_eq!(names(&home), ["token"]);
     assert_eq!(read(&path).unwrap().account, "alice");
     assert!(fs::read_to_string(&path).unwrap().ends_with('\n'));
 }
 
 #[test]
-fn a_file_that_is_not_kept_leaves_nothing_behind_and_brings_back_what_it_replaced() {
+fn a_file_is_replaced_only_by_one_that_is_kept() {
     let (home, path) = place();
     drop(NewTokenFile::write(&path, &token(""), Overwrite::No).unwrap());
     assert_eq!(names(&home), [""; 0]);
 
     fs::write(&path, "before").unwrap();
     let file = NewTokenFile::write(&path, &token(""), Overwrite::Yes).unwrap();
-    assert!(fs::read_to_string(&path).unwrap().starts_with("otpauth://"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+    let beside = names(&home).into_iter().find(|name| name != "token").unwrap();
+    assert_eq!(mode(&home.path().join(&beside)), 0o600);
+    assert_eq!(read(&home.path().join(&beside)).unwrap().account, "alice");
     drop(file);
     assert_eq!(fs::read_to_string(&path).unwrap(), "before");
     assert_eq!(names(&home), ["token"]);
 
-    NewTokenFile::write(&path, &token(""), Overwrite::Yes).unwrap().keep();
+    NewTokenFile::write(&path, &token(""), Overwrite::Yes).unwrap().keep().unwrap();
     assert!(fs::read_to_string(&path).unwrap().starts_with("otpauth://"));
     assert_eq!(names(&home), ["token"]);
+}
+
+#[test]
+fn a_secret_that_may_be_active_stays_and_is_named() {
+    let (home, path) = place();
+    let stays = NewTokenFile::write(&path, &token(""), Overwrite::Yes).unwrap().leave();
+    assert_eq!((&stays.at, &stays.instead_of), (&path, &None));
+    assert_eq!(names(&home), ["token"]);
+
+    fs::write(&path, "before").unwrap();
+    let stays = NewTokenFile::write(&path, &token(""), Overwrite::Yes).unwrap().leave();
+    assert_eq!(stays.instead_of.as_ref(), Some(&path));
+    assert_eq!(read(&stays.at).unwrap().account, "alice");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+
+    // Something came in the way after the token became active.
+    let file = NewTokenFile::write(&path, &token(""), Overwrite::Yes).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let Err(TokenFileError::NotReplaced { at, .. }) = file.keep() else {
+        panic!("a directory was replaced")
+    };
+    assert_eq!(read(&at).unwrap().account, "alice");
 }
 
 #[test]
@@ -82,7 +108,7 @@ fn an_existing_file_is_not_replaced_without_being_told_to() {
 #[test]
 fn a_file_that_others_can_use_is_refused() {
     let (_home, path) = place();
-    NewTokenFile::write(&path, &token(""), Overwrite::No).unwrap().keep();
+    NewTokenFile::write(&path, &token(""), Overwrite::No).unwrap().keep().unwrap();
     for wide in [0o640, 0o604, 0o620, 0o602, 0o610] {
         fs::set_permissions(&path, Permissions::from_mode(wide)).unwrap();
         let refused = read(&path).err();
@@ -123,7 +149,7 @@ fn what_is_no_token_file_is_told_apart() {
 #[test]
 fn a_counter_has_moved_on_the_disk_before_its_code_is_known() {
     let (home, path) = place();
-    NewTokenFile::write(&path, &token("&counter=0"), Overwrite::No).unwrap().keep();
+    NewTokenFile::write(&path, &token("&counter=0"), Overwrite::No).unwrap().keep().unwrap();
     // RFC 4226, appendix D.
     for (counter, code) in [(1, "755224"), (2, "287082"), (3, "359152")] {
         assert_eq!(next_counter_code(&path).unwrap().as_str(), code);
@@ -133,14 +159,15 @@ fn a_counter_has_moved_on_the_disk_before_its_code_is_known() {
     assert_eq!(names(&home), ["token"]);
     NewTokenFile::write(&path, &token(&format!("&counter={}", u64::MAX)), Overwrite::Yes)
         .unwrap()
-        .keep();
+        .keep()
+        .unwrap();
     assert!(matches!(next_counter_code(&path), Err(TokenFileError::Exhausted(_))));
 }
 
 #[test]
 fn two_callers_at_once_never_get_the_same_code() {
     let (_home, path) = place();
-    NewTokenFile::write(&path, &token("&counter=0"), Overwrite::No).unwrap().keep();
+    NewTokenFile::write(&path, &token("&counter=0"), Overwrite::No).unwrap().keep().unwrap();
     let mut codes: Vec<String> = std::thread::scope(|scope| {
         let callers: Vec<_> = (0..8)
             .map(|_| {

@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::tz::TimeZone;
 use mfa_crypto::{Algorithm, Digits, Period, Secret};
 use mfa_proto::admin::{ImportedMoving, ImportedToken};
+use mfa_proto::field::UserNameError;
 use mfa_proto::{Blob, UserName};
 use zeroize::Zeroizing;
 
@@ -17,6 +18,9 @@ const SECRET_MAX: usize = 128;
 
 /// The shortest that is taken: 80 bits, the least that any known authenticator makes.
 const SECRET_MIN: usize = 10;
+
+/// The longest type, in bytes: `HOTP/T30` and its like.
+const TYPE_MAX: usize = 8;
 
 /// RFC 4226, 4, R6: a secret must have at least 128 bits.
 const SECRET_GOOD: usize = 16;
@@ -43,7 +47,8 @@ pub(crate) enum Weakness {
     LastUseWithoutTime,
 }
 
-/// What a line must have and has not. No variant carries a secret or a code.
+/// What a line must have and has not. No variant carries what may be a secret or a code, also where
+/// a column is missing and the others stand in each other's places.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum LineProblem {
     /// Longer than any line can be.
@@ -54,12 +59,12 @@ pub(crate) enum LineProblem {
     Missing(&'static str),
     /// There are more columns than seven.
     Surplus,
-    /// Not a type that is known.
-    Type(String),
+    /// Not a type that is known; shown where it looks like one.
+    Type(Option<String>),
     /// A type without the codes of RFC 4226: Mobile-OTP.
     Motp,
     /// The user's name cannot be one.
-    User(mfa_proto::field::UserNameError),
+    User(UserNameError),
     /// A PIN is set.
     Pin,
     /// Not hexadecimal, or half a byte.
@@ -81,12 +86,19 @@ impl fmt::Display for LineProblem {
             Self::Encoding => f.write_str("expected UTF-8"),
             Self::Missing(column) => write!(f, "expected {column}, found the end of the line"),
             Self::Surplus => f.write_str("expected the end of the line after seven columns"),
-            Self::Type(found) => write!(
-                f,
-                "expected HOTP, HOTP/E or HOTP/T30, with /6, /7 or /8 for other digits, found \
-                 {found:?}"
-            ),
+            Self::Type(found) => {
+                f.write_str(
+                    "expected HOTP, HOTP/E or HOTP/T30, with /6, /7 or /8 for other digits",
+                )?;
+                match found {
+                    Some(word) => write!(f, ", found {word}"),
+                    None => f.write_str(" in the first column"),
+                }
+            }
             Self::Motp => f.write_str("Mobile-OTP is not supported, expected HOTP or HOTP/T30"),
+            Self::User(UserNameError::Character(_)) => {
+                f.write_str("expected a user, found characters that no name has")
+            }
             Self::User(error) => write!(f, "expected a user: {error}"),
             Self::Pin => f.write_str(
                 "a PIN cannot be carried over; write - in its place and let PAM ask for a password",
@@ -175,7 +187,7 @@ impl OathToken {
 
 /// `HOTP`, `HOTP/E[/digits]` or `HOTP/Tseconds[/digits]`.
 fn kind(text: &str) -> Result<(Kind, Digits), LineProblem> {
-    let unknown = || LineProblem::Type(text.chars().take(32).collect());
+    let unknown = || LineProblem::Type(looks_like_a_type(text).then(|| text.to_owned()));
     if text == "MOTP" || text.starts_with("MOTP/") {
         return Err(LineProblem::Motp);
     }
@@ -202,6 +214,16 @@ fn kind(text: &str) -> Result<(Kind, Digits), LineProblem> {
         return Err(unknown());
     }
     Ok((kind, digits))
+}
+
+/// A short word, and what may follow it. Secrets are longer, PINs have digits.
+fn looks_like_a_type(text: &str) -> bool {
+    let word = text.split('/').next().unwrap_or_default();
+    let of_a_type = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'/';
+    text.len() <= TYPE_MAX
+        && text.bytes().all(of_a_type)
+        && (1..=4).contains(&word.len())
+        && word.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 fn secret(hex: &str) -> Result<Secret, LineProblem> {

@@ -163,6 +163,35 @@ fn a_line_that_is_wrong_is_told_with_what_was_expected() {
 }
 
 #[test]
+fn what_may_be_a_secret_is_never_quoted() {
+    assert!(problem("TOTP/T30 a - SECRET").to_string().ends_with("found TOTP/T30"));
+    let base32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    for secret in [SECRET, base32, "DEADBEEF", "12345678", "1234", "päss", "hunter/2"] {
+        // The secret in every column, also as what is left of a line that was broken.
+        for line in [
+            secret.to_owned(),
+            format!("{secret} alice - {SECRET}"),
+            format!("{secret}/E/7 alice - {SECRET}"),
+            format!("HOTP/{secret} alice - {SECRET}"),
+            format!("HOTP/T{secret} alice - {SECRET}"),
+            format!("HOTP /{secret} - {SECRET}"),
+            format!("HOTP {secret} {SECRET}"),
+            format!("HOTP alice {secret} {SECRET}"),
+            format!("HOTP alice - x{secret}"),
+            format!("HOTP alice - {SECRET} x{secret}"),
+            format!("HOTP alice - {SECRET} 0 x{secret}"),
+            format!("HOTP alice - {SECRET} 0 755224 {secret}"),
+            format!("HOTP alice - {SECRET} 0 755224 2026-11-23T21:14:05L {secret}"),
+        ] {
+            let Err(problem) = parse(&line) else { panic!("taken: {line}") };
+            for said in [problem.to_string(), format!("{problem:?}")] {
+                assert!(!said.contains(secret), "{line}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn weak_settings_are_found() {
     use Weakness::{ConstantSecret, LastUseWithoutTime, LongPeriod, ShortSecret};
     let of = |line: &str| parse(&line.replace("SECRET", SECRET)).unwrap().1;

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 /// What becomes of connections after the one that was dropped.
@@ -44,6 +45,48 @@ impl Proxy {
             }
         });
         Self { path, _thread: thread }
+    }
+
+    /// Passes `frames` frames of the first connection on, says so once another question is there,
+    /// and holds that back until it is told to pass it on. Later connections are served meanwhile.
+    pub(crate) fn holding(
+        path: PathBuf,
+        daemon: &Path,
+        frames: usize,
+    ) -> (Self, Receiver<()>, Sender<()>) {
+        let listener = UnixListener::bind(&path).unwrap();
+        let daemon = daemon.to_owned();
+        let ((held, is_held), (pass_on, may_pass)) = (channel(), channel());
+        let thread = std::thread::spawn(move || {
+            let (client, _) = listener.accept().unwrap();
+            let upstream = UnixStream::connect(&daemon).unwrap();
+            std::thread::spawn(move || {
+                for client in listener.incoming().flatten() {
+                    pass(client, UnixStream::connect(&daemon).unwrap(), usize::MAX);
+                }
+            });
+            let mut ends = (client, upstream);
+            for number in 0..frames {
+                let passed = match number % 2 {
+                    0 => frame(&mut ends.0, &mut ends.1),
+                    _ => frame(&mut ends.1, &mut ends.0),
+                };
+                passed.unwrap();
+            }
+            let (mut client, mut upstream) = ends;
+            let mut question = vec![0; 4096];
+            let length = client.read(&mut question).unwrap();
+            question.truncate(length);
+            held.send(()).unwrap();
+            if may_pass.recv().is_ok() {
+                upstream.write_all(&question).unwrap();
+                std::io::copy(&mut client, &mut upstream).unwrap();
+                // Until the daemon has answered.
+                let _ = upstream.read(&mut [0]);
+                held.send(()).unwrap();
+            }
+        });
+        (Self { path, _thread: thread }, is_held, pass_on)
     }
 
     pub(crate) fn path(&self) -> &Path {
