@@ -5,7 +5,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -83,6 +83,14 @@ impl Deadline {
     }
 }
 
+/// A path that nobody but root, the caller and the owner of the socket's directory can change. Who
+/// serves it is looked at anew with every connection.
+#[derive(Debug)]
+pub struct TrustedSocket {
+    path: PathBuf,
+    owner: u32,
+}
+
 /// A connection to a daemon that has passed [`peer::trusted_owner`].
 #[derive(Debug)]
 pub struct Client {
@@ -90,19 +98,26 @@ pub struct Client {
     next_id: u64,
 }
 
-impl Client {
-    /// Connects to the daemon at `path` and checks who serves it, before anything is sent.
+impl TrustedSocket {
+    /// Checks the path ([`peer::trusted_owner`]).
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`] or [`ClientError::Untrusted`].
+    pub fn check(path: &Path) -> Result<Self, ClientError> {
+        let caller = nix::unistd::geteuid().as_raw();
+        match peer::trusted_owner(path, caller) {
+            Ok(owner) => Ok(Self { path: path.to_owned(), owner }),
+            Err(TrustError::Unreadable(_, error)) => Err(ClientError::Unreachable(error)),
+            Err(error) => Err(ClientError::Untrusted(error)),
+        }
+    }
+
+    /// Connects, and checks who serves the socket before anything is sent.
     ///
     /// # Errors
     /// [`ClientError`] other than those about an answer.
-    pub fn connect(path: &Path, deadline: Deadline) -> Result<Self, ClientError> {
-        let caller = nix::unistd::geteuid().as_raw();
-        let owner = match peer::trusted_owner(path, caller) {
-            Ok(owner) => owner,
-            Err(TrustError::Unreadable(_, error)) => return Err(ClientError::Unreachable(error)),
-            Err(error) => return Err(ClientError::Untrusted(error)),
-        };
-        let address = UnixAddr::new(path).map_err(unreachable)?;
+    pub fn connect(&self, deadline: Deadline) -> Result<Client, ClientError> {
+        let address = UnixAddr::new(&self.path).map_err(unreachable)?;
         let socket =
             socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
                 .map_err(unreachable)?;
@@ -117,8 +132,18 @@ impl Client {
             }
         }
         let peer = Peer::of(&socket).map_err(ClientError::Broken)?;
-        peer::check_daemon(peer, owner).map_err(ClientError::Untrusted)?;
-        Ok(Self { socket, next_id: first_id() })
+        peer::check_daemon(peer, self.owner).map_err(ClientError::Untrusted)?;
+        Ok(Client { socket, next_id: first_id() })
+    }
+}
+
+impl Client {
+    /// Connects to the daemon at `path` and checks who serves it, before anything is sent.
+    ///
+    /// # Errors
+    /// [`ClientError`] other than those about an answer.
+    pub fn connect(path: &Path, deadline: Deadline) -> Result<Self, ClientError> {
+        TrustedSocket::check(path)?.connect(deadline)
     }
 
     /// Asks one question and waits for its answer.
@@ -236,7 +261,6 @@ mod tests {
     use std::io::{Read, Write};
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::{UnixListener, UnixStream};
-    use std::path::PathBuf;
     use std::thread;
 
     use super::*;
@@ -352,22 +376,20 @@ mod tests {
     fn only_a_refusal_may_come_without_the_questions_number() {
         let place = place();
         let listener = UnixListener::bind(&place.socket).unwrap();
-        thread::scope(|scope| {
+        // All are asked before any is judged, or a failure would leave the thread waiting.
+        let [unasked, own, prompted, other] = thread::scope(|scope| {
             scope.spawn(|| {
                 serve_once(&listener, |_| busy(0));
                 serve_once(&listener, busy);
                 serve_once(&listener, |_| prompt(0));
                 serve_once(&listener, |id| busy(id + 1));
             });
-            let said = ask(&place.socket, soon());
-            assert!(matches!(said, Err(ClientError::Refused(_))), "{said:?}");
-            let said = ask(&place.socket, soon());
-            assert!(matches!(said, Ok(BeginAnswer::Error(_))), "{said:?}");
-            for _ in 0..2 {
-                let said = ask(&place.socket, soon());
-                assert!(matches!(said, Err(ClientError::WrongId)), "{said:?}");
-            }
+            [(); 4].map(|()| ask(&place.socket, soon()))
         });
+        assert!(matches!(unasked, Err(ClientError::Refused(_))), "{unasked:?}");
+        assert!(matches!(own, Ok(BeginAnswer::Error(_))), "{own:?}");
+        assert!(matches!(prompted, Err(ClientError::WrongId)), "{prompted:?}");
+        assert!(matches!(other, Err(ClientError::WrongId)), "{other:?}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub mod status;
 
 #[cfg(feature = "all-messages")]
 pub use blob::Blob;
-pub use client::{Client, ClientError, Deadline};
+pub use client::{Client, ClientError, Deadline, TrustedSocket};
 pub use field::{TypedCode, UserName};
 pub use frame::{FRAME_MAX, Frame, FrameError, VERSION};
 pub use peer::Peer;

@@ -2,12 +2,12 @@
 //! [`Verifier`] over the daemon's socket. Each question has a connection of its own: no descriptor
 //! is open while the user types, and a daemon that was restarted meanwhile does not matter.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use mfa_proto::login::{Begin, BeginAnswer, LoginRequest, Origin, Verify, VerifyAnswer};
-use mfa_proto::{Client, ClientError, Deadline, TypedCode, UserName};
+use mfa_proto::{Client, ClientError, Deadline, TrustedSocket, TypedCode, UserName};
 
 use crate::flow::Verifier;
 use crate::options::Options;
@@ -15,13 +15,28 @@ use crate::options::Options;
 /// The daemon that the options name, for one login.
 pub(crate) struct Daemon {
     socket: PathBuf,
+    /// The same, once it has passed its checks: one look at the path is enough for a login, since
+    /// whoever could change the answer before the second question is trusted by it.
+    trusted: OnceCell<TrustedSocket>,
     /// What is left of `timeout`. The user's own time does not count.
     left: Cell<Duration>,
 }
 
 impl Daemon {
     pub(crate) fn new(options: &Options) -> Self {
-        Self { socket: options.socket.clone(), left: Cell::new(options.timeout) }
+        Self {
+            socket: options.socket.clone(),
+            trusted: OnceCell::new(),
+            left: Cell::new(options.timeout),
+        }
+    }
+
+    fn trusted(&self) -> Result<&TrustedSocket, ClientError> {
+        if let Some(socket) = self.trusted.get() {
+            return Ok(socket);
+        }
+        let checked = TrustedSocket::check(&self.socket)?;
+        Ok(self.trusted.get_or_init(|| checked))
     }
 
     /// Asks a question on a connection of its own; the time it takes is off the next one's.
@@ -31,7 +46,9 @@ impl Daemon {
     ) -> Result<A, ClientError> {
         let (asked, left) = (Instant::now(), self.left.get());
         let deadline = Deadline::after(left);
-        let answer = Client::connect(&self.socket, deadline)
+        let answer = self
+            .trusted()
+            .and_then(|socket| socket.connect(deadline))
             .and_then(|mut client| ask(&mut client, deadline));
         self.left.set(left.saturating_sub(asked.elapsed()));
         answer
