@@ -94,6 +94,15 @@ impl Daemon {
             .map_err(|error| GroupLoadError::Refused(named.to_owned(), error))
     }
 
+    /// The time that a code is checked at, sampled once, after the input has arrived.
+    ///
+    /// # Errors
+    /// [`NotDecided::ClockTooEarly`].
+    pub fn now(&self) -> Result<u64, NotDecided> {
+        let now = (self.clock)();
+        if now < CLOCK_FLOOR { Err(NotDecided::ClockTooEarly(now)) } else { Ok(now) }
+    }
+
     /// Checks a code as one atomic, durable step: it is spent before this returns.
     ///
     /// # Errors
@@ -102,11 +111,8 @@ impl Daemon {
         &self,
         user: &UserName,
         typed: TypedCode,
-        now: u64,
     ) -> Result<Checked, NotDecided> {
-        if now < CLOCK_FLOOR {
-            return Err(NotDecided::ClockTooEarly(now));
-        }
+        let now = self.now()?;
         let rules = self.login_rules();
         let vault = Arc::clone(&self.vault);
         let unknown = Arc::clone(&self.unknown);
@@ -154,7 +160,7 @@ impl Daemon {
         let Some(typed) = typed else {
             return Err(needed("a current code of yours is needed for this"));
         };
-        match self.check_code(user, typed, (self.clock)()).await {
+        match self.check_code(user, typed).await {
             Ok(Checked { decision: Decision::Accepted { .. }, .. }) => Ok(()),
             Ok(outcome) => {
                 warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid, ?outcome, "refused: code needed");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Administration: list, unlock, import.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use crate::blob::Blob;
@@ -41,6 +43,12 @@ pub struct ImportedToken {
     pub digits: u8,
     /// What moves, and where it stands.
     pub moving: ImportedMoving,
+}
+
+impl ImportedToken {
+    /// Bytes that a secret may have. 80 bits is what the weakest known authenticator makes, shorter
+    /// ones can be guessed; longer ones are of no use to any of the hashes.
+    pub const SECRET_BYTES: RangeInclusive<usize> = 10..=128;
 }
 
 /// The moving factor of an imported token.

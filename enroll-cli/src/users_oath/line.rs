@@ -13,12 +13,6 @@ use zeroize::Zeroizing;
 
 use super::last_use::LastUse;
 
-/// The longest secret that is taken, in bytes: the block of SHA-512, beyond which HMAC hashes it.
-const SECRET_MAX: usize = 128;
-
-/// The shortest that is taken: 80 bits, the least that any known authenticator makes.
-const SECRET_MIN: usize = 10;
-
 /// The longest type, in bytes: `HOTP/T30` and its like.
 const TYPE_MAX: usize = 8;
 
@@ -106,8 +100,9 @@ impl fmt::Display for LineProblem {
             Self::Hex => f.write_str("expected the secret as an even number of hex digits"),
             Self::SecretLength(bytes) => write!(
                 f,
-                "expected a secret of {SECRET_MIN} to {SECRET_MAX} bytes, found {bytes}; give this \
-                 user a new token"
+                "expected a secret of {} to {} bytes, found {bytes}; give this user a new token",
+                ImportedToken::SECRET_BYTES.start(),
+                ImportedToken::SECRET_BYTES.end()
             ),
             Self::Counter => f.write_str("expected the counter, a number from 0"),
             Self::LastCode => f.write_str("expected the last code, as many digits as its type has"),
@@ -231,9 +226,10 @@ fn secret(hex: &str) -> Result<Secret, LineProblem> {
         .decode(hex.as_bytes())
         .map(Zeroizing::new)
         .map_err(|_| LineProblem::Hex)?;
-    match bytes.len() {
-        SECRET_MIN..=SECRET_MAX => Ok(Secret::new(bytes.to_vec())),
-        length => Err(LineProblem::SecretLength(length)),
+    if ImportedToken::SECRET_BYTES.contains(&bytes.len()) {
+        Ok(Secret::new(bytes.to_vec()))
+    } else {
+        Err(LineProblem::SecretLength(bytes.len()))
     }
 }
 

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use super::{Bounded, Connection, unavailable};
 use crate::caller::{self, Standing};
 use crate::config::Enrollment;
-use crate::daemon::{CLOCK_FLOOR, Daemon};
+use crate::daemon::Daemon;
 use crate::policy::code::{self, Match};
 use crate::policy::record::{Factor, Record, State, Token};
 use crate::session::Subject;
@@ -173,10 +173,7 @@ async fn confirm(
     name: String,
     typed: TypedCode,
 ) -> Result<SealedAnswer, ErrorAnswer> {
-    let now = (daemon.clock)();
-    if now < CLOCK_FLOOR {
-        return Err(unavailable(&"this host's clock is in the past; set it", "confirm"));
-    }
+    let now = daemon.now().map_err(|error| unavailable(&error, "confirm"))?;
     let fresh = (0..Record::RECOVERY_CODES)
         .map(|_| RecoveryCode::generate(&mut SysRng))
         .collect::<Result<Vec<_>, _>>()

@@ -16,11 +16,6 @@ use crate::daemon::Daemon;
 use crate::policy::record::{Factor, Record, State, Token};
 use crate::vault::Vault;
 
-/// Shorter secrets can be guessed: 80 bits is what the weakest known authenticator makes.
-const SECRET_MIN: usize = 10;
-/// Longer ones are of no use to any of the hashes.
-const SECRET_MAX: usize = 128;
-
 /// Counters and steps beyond this are damage, not use: 2^53, which every JSON reader keeps.
 const MARK_MAX: u64 = 1 << 53;
 
@@ -66,10 +61,13 @@ fn record(
     let algorithm: Algorithm = algorithm.parse().map_err(|error| refuse(&error))?;
     let digits = Digits::try_from(digits).map_err(|error| refuse(&error))?;
     let bytes = secret.as_bytes();
-    if !(SECRET_MIN..=SECRET_MAX).contains(&bytes.len()) {
+    let possible = ImportedToken::SECRET_BYTES;
+    if !possible.contains(&bytes.len()) {
         return Err(refuse(&format_args!(
-            "a secret of {} bytes, {SECRET_MIN} to {SECRET_MAX} are possible",
-            bytes.len()
+            "a secret of {} bytes, {} to {} are possible",
+            bytes.len(),
+            possible.start(),
+            possible.end()
         )));
     }
     let factor = match moving {

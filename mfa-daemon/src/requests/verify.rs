@@ -21,9 +21,7 @@ pub(super) async fn verify(
             "refused: verification for another user asked by an unprivileged process");
         return Err(caller::not_permitted());
     }
-    // Sampled once, here, after the input has arrived.
-    let now = (daemon.clock)();
-    match daemon.check_code(&verify.user, verify.code, now).await {
+    match daemon.check_code(&verify.user, verify.code).await {
         Ok(Checked { decision, has_token, recovery_codes_left }) => {
             record(&decision, has_token, &verify.user, &verify.origin, peer);
             Ok(answer(decision, recovery_codes_left))
