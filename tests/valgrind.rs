@@ -3,10 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+use mfa_proto::Request;
+use mfa_proto::account::{AccountAnswer, LoginConfirmAnswer, LoginProvisionAnswer};
+use mfa_proto::login::{Accepted, VerifyAnswer};
+use mfa_proto::{SecretText, TypedCode};
 use mfa_tests::daemon::Daemon;
-use mfa_tests::fake_daemon::{FakeDaemon, Reply};
+use mfa_tests::fake_daemon::{FakeDaemon, Reply, answer, prompt};
 use mfa_tests::host::{Host, Outcome};
-use mfa_tests::stack::Stack;
+use mfa_tests::stack::{Stack, line};
 
 /// Valgrind's own complaints are on another descriptor than the program's, which must stay empty.
 fn login(stack: &Stack, user: &str, options: &[&str], codes: &[&str]) -> Outcome {
@@ -66,4 +70,50 @@ fn valgrind_finds_nothing_in_any_path_of_a_login() {
     let liar = FakeDaemon::after_prompt(|_| Reply::Bytes(b"\0\0\0\x02[]".to_vec()));
     let stack = Stack::module(&liar.socket(), "");
     assert_eq!(login(&stack, "alice", &[], &[&wrong]).authenticated(), "PAM_AUTHINFO_UNAVAIL");
+}
+
+#[test]
+fn valgrind_finds_nothing_in_a_password_that_is_split_nor_in_an_enrolment() {
+    let daemon = FakeDaemon::start(|id, request| match request {
+        Request::Begin(_) => prompt(id),
+        Request::Verify(_) => {
+            let accepted = Accepted { rotation_due: true, ..Accepted::default() };
+            answer(id, VerifyAnswer::Accepted(accepted))
+        }
+        Request::Account(_) => answer(id, AccountAnswer::RotationDue { token: "t".into() }),
+        Request::LoginProvision(_) => answer(
+            id,
+            LoginProvisionAnswer::LoginProvisioned {
+                token: "t".into(),
+                secret: SecretText::new("GEZD GNBV"),
+                qr: vec![SecretText::new("\u{2588}\u{2580}")],
+                digits: 6,
+                period: 30,
+            },
+        ),
+        _ => {
+            let recovery_codes = vec![TypedCode::new("ABCD-EFGH-JKM").unwrap()];
+            answer(id, LoginConfirmAnswer::LoginConfirmed { recovery_codes })
+        }
+    });
+    let socket = daemon.socket();
+    let options = "enroll forward_pass try_first_pass exempt_group=daemon timeout=30 debug";
+    let lines =
+        ["auth", "account", "password"].map(|kind| line(kind, "required", &socket, options));
+    let stack = Stack::of_lines(&lines.concat());
+    let options = [
+        "--calls",
+        "authenticate,acct_mgmt,chauthtok",
+        "--expired",
+        "--tty",
+        "/dev/pts/1",
+        "--putenv",
+        "SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAA",
+    ];
+    let outcome = login(&stack, "root", &options, &["password123456", "123456", ""]);
+    assert_eq!(outcome.authenticated(), "PAM_SUCCESS");
+    assert_eq!(outcome.result("acct_mgmt"), "PAM_NEW_AUTHTOK_REQD");
+    assert_eq!(outcome.result("chauthtok"), "PAM_SUCCESS");
+    let abandoned = login(&stack, "root", &options, &["password123456", ""]);
+    assert_eq!(abandoned.result("chauthtok"), "PAM_AUTHTOK_ERR");
 }

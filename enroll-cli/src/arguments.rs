@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use mfa_proto::{DEFAULT_SOCKET, TypedCode, UserName};
+
+use crate::duration::Validity;
 
 /// Second-factor login: enrol, get codes, look after tokens.
 #[derive(Parser)]
@@ -59,11 +61,17 @@ pub(crate) enum Command {
     Code(Code),
     /// Check a code now, as a login would; an accepted code is spent
     Verify(Verify),
-    /// Show tokens, last use, failures and recovery codes left
-    Status(OfUser),
+    /// Show tokens, last use, failures, locks, recovery codes left and what spares a code
+    Status(Status),
+    /// Give a token a new secret; the old one works until the new one is confirmed
+    Rotate(Rotate),
+    /// Make ten new recovery codes; the old ones are void
+    RecoveryCodes(OfUser),
     /// Remove a token for good
     Revoke(Revoke),
-    /// List, unlock and import users
+    /// Show what a login would get and the rule that decides it
+    Explain(Explain),
+    /// List, unlock, invite and import users, make bypass codes
     Admin {
         #[command(subcommand)]
         command: Admin,
@@ -85,21 +93,52 @@ pub(crate) struct OfUser {
 }
 
 #[derive(Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) of: OfUser,
+    /// Ask for a code again at once where an earlier success still holds
+    #[arg(long)]
+    pub(crate) end_grace: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct Enroll {
     #[command(flatten)]
     pub(crate) of: OfUser,
     /// The new token's name
     #[arg(long, value_name = "TOKEN", default_value = "default")]
     pub(crate) name: String,
+    /// Codes move by a counter (RFC 4226) and not by time (RFC 6238)
+    #[arg(long)]
+    pub(crate) hotp: bool,
+    /// The invite code, where a first token needs one. Others on this machine can see arguments:
+    /// with `-` it is asked for, or read from standard input where that is no terminal
+    #[arg(long, value_name = "CODE", value_parser = typed_code, allow_hyphen_values = true)]
+    pub(crate) invite: Option<TypedCode>,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+#[derive(Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    pub(crate) of: OfUser,
+    /// Which token; may be left out where there is one only
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+/// Where a new secret goes.
+#[derive(Args)]
+pub(crate) struct Display {
     /// Write the token's otpauth address to FILE (mode 0600) and confirm it without being asked
     #[arg(long, value_name = "FILE")]
     pub(crate) save_token: Option<PathBuf>,
     /// When to show a QR code; `auto`: where it fits the window
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) qr: When,
-    /// Codes move by a counter (RFC 4226) and not by time (RFC 6238)
-    #[arg(long)]
-    pub(crate) hotp: bool,
     /// Let --save-token replace FILE where it exists
     #[arg(long, requires = "save_token")]
     pub(crate) force: bool,
@@ -143,8 +182,55 @@ pub(crate) enum Admin {
         /// Whose
         user: UserName,
     },
+    /// Make a code that allows a user's first enrolment; it is shown once
+    Invite(Invite),
+    /// Make a code that opens a user's logins in place of a token's code; it is shown once
+    Bypass(Bypass),
+    /// Ask a user for a code again at once where an earlier success still holds
+    EndGrace {
+        /// Whom
+        user: UserName,
+    },
     /// Take over users from another system; who is known already is left as he is
     Import(Import),
+}
+
+#[derive(Args)]
+pub(crate) struct Invite {
+    /// Whom
+    pub(crate) user: UserName,
+    /// How long it is good: 90s, 15m, 1h, 7d, at most 30d
+    #[arg(long = "for", value_name = "TIME", default_value = "24h")]
+    pub(crate) validity: Validity,
+}
+
+#[derive(Args)]
+pub(crate) struct Bypass {
+    /// Whose logins
+    pub(crate) user: UserName,
+    /// How long it is good: 90s, 15m, 1h, 7d, at most 30d
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) validity: Validity,
+    /// How many logins it opens, at most 100
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=100))]
+    pub(crate) uses: u32,
+    /// Only logins of this PAM service
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// Whose login
+    pub(crate) user: UserName,
+    /// Its PAM service, such as sshd or sudo
+    pub(crate) service: String,
+    /// From this host
+    #[arg(long, value_name = "HOST")]
+    pub(crate) rhost: Option<String>,
+    /// On this terminal
+    #[arg(long, value_name = "TTY")]
+    pub(crate) tty: Option<String>,
 }
 
 #[derive(Args)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mfa_proto::admin::AdminAnswer;
 use mfa_proto::exchange::ExchangeAnswer;
+use mfa_proto::explain::{Explain, ExplainAnswer, Explanation};
 use mfa_proto::login::VerifyAnswer;
 use mfa_proto::status::{StatusAnswer, UserStatus};
 use mfa_proto::{Client, ClientError, Deadline, Request, UserName};
@@ -50,9 +51,22 @@ impl Daemon {
             _ => Err(Failure::OtherAnswer { to: "status" }),
         }
     }
+
+    /// What a login would get, on a connection of its own.
+    pub(crate) fn explain(&self, question: Explain) -> Result<Explanation, Failure> {
+        self.connect()?.explain(&Request::Explain(question))
+    }
 }
 
 impl Connection {
+    /// `explain`.
+    fn explain(&mut self, request: &Request) -> Result<Explanation, Failure> {
+        match self.ask(request, PATIENCE)? {
+            ExplainAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            ExplainAnswer::Explanation(explanation) => Ok(explanation),
+        }
+    }
+
     /// `params`, `kex_init`, `kex_finish`, `sealed`.
     pub(crate) fn exchange(&mut self, request: &Request) -> Result<ExchangeAnswer, Failure> {
         match self.ask(request, PATIENCE)? {
@@ -61,7 +75,7 @@ impl Connection {
         }
     }
 
-    /// `status`, `revoke`.
+    /// `status`, `revoke`, `end_grace`.
     pub(crate) fn status(&mut self, request: &Request) -> Result<StatusAnswer, Failure> {
         match self.ask(request, PATIENCE)? {
             StatusAnswer::Error(refusal) => Err(Failure::Refused(refusal)),

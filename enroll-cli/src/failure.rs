@@ -59,7 +59,7 @@ pub(crate) enum Failure {
     /// The daemon's secret is not one.
     Provisioned(UriError),
     /// The QR code cannot be made.
-    Qr(qrcode::types::QrError),
+    Qr(mfa_qr::QrError),
     /// A new secret could be shown nowhere.
     NoDisplay,
     /// No code where one was asked for.
@@ -72,8 +72,14 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Standard output failed when the new token was active already.
     CodesNotShown(Box<Failure>),
-    /// A code that is not accepted.
-    WrongCode,
+    /// Standard output failed when the old recovery codes were void already.
+    NewCodesNotShown(Box<Failure>),
+    /// The daemon's answer with new recovery codes was lost.
+    CodesUnknown(Box<Failure>),
+    /// The daemon keeps no token that this first code could confirm.
+    NotPending(ErrorAnswer),
+    /// A code that is not accepted; by how many seconds the authenticator's clock may be off.
+    WrongCode { clock_offset: Option<i64> },
     /// A code that was used before.
     Replayed,
     /// Too many wrong codes.
@@ -94,6 +100,8 @@ pub(crate) enum Failure {
     Clock,
     /// The user has no token.
     NoToken(UserName),
+    /// The user has no token of this name.
+    NoSuchToken { user: UserName, name: String },
     /// The user has several tokens and none was named.
     SeveralTokens { user: UserName, names: Vec<String> },
     /// An import file, or its import.
@@ -117,10 +125,12 @@ impl Failure {
                 ErrorCode::Busy | ErrorCode::Unavailable => Exit::Unreachable,
                 ErrorCode::Malformed
                 | ErrorCode::CodeNeeded
+                | ErrorCode::InviteNeeded
+                | ErrorCode::NotPending
                 | ErrorCode::Conflict
                 | ErrorCode::Exchange => Exit::Refused,
             },
-            Self::ConfirmUnknown { cause, .. } => cause.exit(),
+            Self::ConfirmUnknown { cause, .. } | Self::CodesUnknown(cause) => cause.exit(),
             Self::Import(ImportError::Interrupted { cause, .. }) => cause.exit(),
             Self::NoOwnName { .. }
             | Self::NoDisplay
@@ -163,6 +173,11 @@ impl Failure {
     /// Whether a current code is what was missing.
     pub(crate) fn asks_for_a_code(&self) -> bool {
         matches!(self, Self::Refused(answer) if answer.code == ErrorCode::CodeNeeded)
+    }
+
+    /// Whether an invite code is.
+    pub(crate) fn asks_for_an_invite(&self) -> bool {
+        matches!(self, Self::Refused(answer) if answer.code == ErrorCode::InviteNeeded)
     }
 }
 

@@ -6,16 +6,16 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod channel;
 mod clock;
 mod commands;
 mod console;
 mod daemon;
-mod enrolment;
+mod duration;
 mod failure;
 mod groups;
 mod messages;
 mod pam_stack;
-mod qr;
 mod table;
 mod token_file;
 mod users_oath;

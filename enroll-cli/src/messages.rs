@@ -4,8 +4,12 @@
 use std::fmt;
 use std::path::Path;
 
+use jiff::tz::TimeZone;
 use mfa_proto::ClientError;
+use mfa_proto::login::LastFailure;
+use mfa_proto::status::GraceTie;
 
+use crate::clock;
 use crate::failure::Failure;
 use crate::table::printable;
 use crate::token_file::TokenFileError;
@@ -13,6 +17,7 @@ use crate::users_oath::{ImportError, LineError, LineOrRepeat, Weakness};
 
 pub(crate) const WARNING: &str = "warning";
 pub(crate) const ASK_CURRENT: &str = "Current one-time code: ";
+pub(crate) const ASK_INVITE: &str = "Invite code: ";
 pub(crate) const ASK_FIRST: &str = "First code: ";
 pub(crate) const ASK_CODE: &str = "One-time code: ";
 pub(crate) const NOBODY: &str = "Nobody is known yet.";
@@ -22,10 +27,16 @@ pub(crate) const CHECKING_GROUP: &str =
 pub(crate) const CURRENT_NEEDED: &str =
     "You have a token already, so another one needs a current code of it.";
 pub(crate) const WRONG_CURRENT: &str = "That code was not accepted.";
+pub(crate) const INVITE_NEEDED: &str = "A first token needs an invite code, which an administrator \
+                                        makes (mfa admin invite USER).";
+pub(crate) const WRONG_INVITE: &str = "That invite code was not accepted.";
+pub(crate) const ROTATION_DUE: &str = "The token is due for a new secret: `mfa rotate` makes one.";
+pub(crate) const RECOVERY_RENEWED: &str =
+    "New recovery codes; the old ones are void. Each is good once and shown once:";
 pub(crate) const RECOVERY: &str =
-    "Recovery codes, each good once. They are not shown again; keep them off this machine:";
+    "Recovery codes, each good once and shown once. Keep them off this machine:";
 pub(crate) const CODES_LOST: &str = "The token is active, but the daemon's answer with the recovery \
-                                     codes was lost. For new ones, revoke the token and enrol again.";
+                                     codes was lost. If you have none, `mfa recovery-codes` makes new ones.";
 pub(crate) const OTHERS_READ_STDOUT: &str =
     "others can read the file that the output goes to, and recovery codes are in it";
 
@@ -42,7 +53,7 @@ pub(crate) fn type_secret(account: &str, moves: &str) -> String {
 
 pub(crate) fn narrow(needed: usize, columns: usize) -> String {
     format!(
-        "The QR code needs {needed} columns and this window has {columns}; widen it and enrol \
+        "The QR code needs {needed} columns and this window has {columns}; widen it and begin \
          again for a picture."
     )
 }
@@ -60,26 +71,81 @@ pub(crate) fn wrong_first(tries_left: u8) -> String {
 }
 
 pub(crate) fn first_code_lost(failure: &Failure) -> String {
-    format!("The code did not arrive ({failure}). The secret is still good: type a code again.")
+    format!("The answer did not arrive ({failure}). Type the code again.")
 }
 
 pub(crate) fn active(token: &str) -> String {
     format!("Token {token:?} is active.")
 }
 
+pub(crate) fn rotated(token: &str) -> String {
+    format!("Token {token:?} has its new secret. The old one worked until now; remove it.")
+}
+
 pub(crate) fn saved(path: &Path) -> String {
     format!("Its address is in {}; `mfa code --token` prints its codes.", path.display())
 }
 
-pub(crate) fn failures_since(failures: u32) -> String {
-    match failures {
-        1 => "1 wrong code since the last success.".to_owned(),
-        many => format!("{many} wrong codes since the last success."),
+pub(crate) fn failures_since(failures: u32, last: Option<&LastFailure>, zone: &TimeZone) -> String {
+    let codes = if failures == 1 { "code" } else { "codes" };
+    let mut line = format!("{failures} wrong {codes} since the last success");
+    if let Some(last) = last {
+        let moment = clock::local(last.at, zone);
+        line.push_str(&match &last.from {
+            Some(from) => format!(", the last from {} at {moment}", printable(from)),
+            None => format!(", the last at {moment}"),
+        });
     }
+    line.push('.');
+    line
 }
 
 pub(crate) fn recovery_left(left: u8) -> String {
-    format!("That was a recovery code; {left} left.")
+    format!("Recovery codes left: {left}. `mfa recovery-codes` makes new ones.")
+}
+
+pub(crate) fn clock_of_token(offset: i64) -> String {
+    format!("The authenticator's clock is {}; set it right.", ahead_or_behind(offset))
+}
+
+fn ahead_or_behind(offset: i64) -> String {
+    let way = if offset < 0 { "behind" } else { "ahead" };
+    format!("about {} s {way}", offset.unsigned_abs())
+}
+
+/// What a grace is tied to.
+pub(crate) fn tie(tie: GraceTie) -> &'static str {
+    match tie {
+        GraceTie::SshKey => "ssh key",
+        GraceTie::Tty => "terminal",
+        GraceTie::Host => "host",
+    }
+}
+
+pub(crate) fn explain_shows(user: &str) -> String {
+    format!("`mfa explain {user} SERVICE` shows the policy that a login gets.")
+}
+
+pub(crate) fn grace_ended(user: &str, ended: u32) -> String {
+    match ended {
+        0 => format!("{user} has no grace; nothing was changed."),
+        1 => format!("1 grace of {user} ended; the next login asks for a code."),
+        many => format!("{many} graces of {user} ended; the next logins ask for a code."),
+    }
+}
+
+pub(crate) fn bypass(user: &str, uses: u32, service: Option<&str>) -> String {
+    let logins = if uses == 1 { "1 login".to_owned() } else { format!("{uses} logins") };
+    let over = service.map_or_else(String::new, |service| format!(" over {}", printable(service)));
+    format!("Opens {logins} of {user}{over} in place of a token's code; not shown again:")
+}
+
+pub(crate) fn invite(user: &str) -> String {
+    format!("Allows {user} to enrol (mfa enroll --invite -); not shown again:")
+}
+
+pub(crate) fn issued(until: &str) -> String {
+    format!("Good until {until}.")
 }
 
 pub(crate) fn revoked(name: &str, left: u8) -> String {
@@ -162,9 +228,33 @@ impl fmt::Display for Failure {
             Self::CodesNotShown(error) => write!(
                 f,
                 "{error}. The token is active all the same; for recovery codes that you can read, \
-                 revoke it and enrol again"
+                 run `mfa recovery-codes`"
             ),
-            Self::WrongCode => f.write_str("wrong code; wait for the next one and try again"),
+            Self::NewCodesNotShown(error) => write!(
+                f,
+                "{error}. The old recovery codes are void all the same; for new ones that you can \
+                 read, run it again"
+            ),
+            Self::CodesUnknown(cause) => write!(
+                f,
+                "it is not known whether the old recovery codes are void: {cause}. Run it again \
+                 once the daemon answers; the codes shown then are good"
+            ),
+            Self::NotPending(answer) => write!(
+                f,
+                "{}. The new secret does not count and nothing else has changed. The daemon keeps \
+                 one for 15 minutes until its first code comes, and not over a restart: run this \
+                 again for another one",
+                printable(&answer.message)
+            ),
+            Self::WrongCode { clock_offset: None } => {
+                f.write_str("wrong code; wait for the next one and try again")
+            }
+            Self::WrongCode { clock_offset: Some(offset) } => write!(
+                f,
+                "wrong code; the authenticator's clock seems to be {}. Set it right and try again",
+                ahead_or_behind(*offset)
+            ),
             Self::Replayed => {
                 f.write_str("that code has been used already; wait for the next one")
             }
@@ -176,7 +266,7 @@ impl fmt::Display for Failure {
             ),
             Self::NotConfirmed => f.write_str(
                 "too many wrong first codes: the new token was dropped, nothing else has changed. \
-                 Check the clocks of phone and machine, then enrol again",
+                 Check the clocks of phone and machine, then begin again",
             ),
             Self::OwnCodeRefused => f.write_str(
                 "the daemon refused the code that its own secret gives at this machine's time; the \
@@ -206,6 +296,9 @@ impl fmt::Display for Failure {
             ),
             Self::Clock => f.write_str("the clock shows a time before 1970; set it first"),
             Self::NoToken(user) => write!(f, "{user} has no token"),
+            Self::NoSuchToken { user, name } => {
+                write!(f, "{user} has no token {name:?}; `mfa status` lists them")
+            }
             Self::SeveralTokens { user, names } => {
                 let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
                 write!(f, "{user} has {}; say which with --name", names.join(" and "))

@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The `auth` lines of a PAM service, as Linux-PAM reads them (pam.d(5)), and what they do to the
-//! line with pam_mfa.so.
+//! The lines of a PAM service, as Linux-PAM reads them (pam.d(5)), and what they do to the line with
+//! pam_mfa.so.
 
 mod control;
 mod read;
 
 pub(crate) use control::Action;
-pub(crate) use read::{Entry, Line, read};
+pub(crate) use read::{Entry, Group, Line, read};
 
 /// The module's file.
 pub(crate) const MODULE: &str = "pam_mfa.so";
 
 /// The options that the module knows (`pam_mfa/src/options.rs`).
-const OPTIONS: [&str; 7] = ["socket", "prompt", "timeout", "echo_code", "nullok", "quiet", "debug"];
+const OPTIONS: [&str; 15] = [
+    "socket",
+    "prompt",
+    "echo_code",
+    "nullok",
+    "try_first_pass",
+    "use_first_pass",
+    "forward_pass",
+    "retry",
+    "timeout",
+    "exempt_group",
+    "enroll",
+    "observe",
+    "unavailable",
+    "debug",
+    "quiet",
+];
 
 /// How a login can do without a right code, or cannot be done at all.
 #[derive(Clone, PartialEq, Eq, Debug)]

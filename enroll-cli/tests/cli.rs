@@ -59,6 +59,18 @@ fn usage_errors_end_with_2_and_help_with_0() {
         &["enroll", "--force"],
         &["enroll", "--qr", "maybe"],
         &["admin"],
+        &["rotate", "--force"],
+        &["recovery-codes", "alice"],
+        &["explain", "alice"],
+        &["explain", "../root", "sshd"],
+        &["enroll", "--json", "--invite"],
+        &["admin", "bypass", "alice"],
+        &["admin", "bypass", "alice", "--for", "1"],
+        &["admin", "bypass", "alice", "--for", "31d"],
+        &["admin", "bypass", "alice", "--for", "1h", "--uses", "0"],
+        &["admin", "bypass", "alice", "--for", "1h", "--uses", "101"],
+        &["admin", "invite", "alice", "--for", "1s"],
+        &["admin", "end-grace"],
         &["admin", "import", "x"],
         &["admin", "import", "x", "--format", "users.xml"],
         &["verify", "123456", "123456"],
@@ -85,6 +97,14 @@ fn an_absent_daemon_ends_with_3_and_says_where_it_was_looked_for() {
         &["enroll", "--user", "alice", "--json"],
         &["admin", "list"],
         &["admin", "unlock", "alice"],
+        &["admin", "bypass", "alice", "--for", "1h", "--uses", "100", "--service", "sshd"],
+        &["admin", "invite", "alice"],
+        &["admin", "end-grace", "alice"],
+        &["status", "--end-grace", "--user", "alice"],
+        &["rotate", "--user", "alice", "--save-token", text(&token)],
+        &["recovery-codes", "--user", "alice"],
+        &["explain", "alice", "sshd", "--rhost", "192.0.2.1", "--tty", "pts/1"],
+        &["enroll", "--user", "alice", "--invite", "1357-9BDF-NY9", "--json"],
         &["doctor"],
     ] {
         let output = mfa()
@@ -127,9 +147,11 @@ fn a_refused_connection_ends_as_any_refusal_and_says_why() {
 #[test]
 fn a_secret_that_nobody_would_see_is_not_asked_for() {
     // Not 3: no daemon is even looked for.
-    let output = run(&["--socket", "/nonexistent/s", "enroll", "--user", "alice"]);
-    assert_eq!(code(&output), 2);
-    assert!(err(&output).contains("--save-token"), "{}", err(&output));
+    for command in ["enroll", "rotate"] {
+        let output = run(&["--socket", "/nonexistent/s", command, "--user", "alice"]);
+        assert_eq!(code(&output), 2);
+        assert!(err(&output).contains("--save-token"), "{}", err(&output));
+    }
 }
 
 #[test]
@@ -313,6 +335,8 @@ fn completions_exist_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = run(&["completions", shell]);
         assert_eq!(code(&output), 0);
-        assert!(out(&output).contains("save-token"), "{shell}");
+        for word in ["save-token", "recovery-codes", "end-grace", "explain", "invite"] {
+            assert!(out(&output).contains(word), "{shell}: {word}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod digest;
 pub mod exchange;
 pub mod group;
 pub mod otp;
@@ -20,6 +21,7 @@ mod fields;
 mod kdf;
 mod random;
 
+pub use digest::sha256;
 pub use exchange::{
     Binding, ClientExchange, ClientHello, Confirm, ExchangeError, ServerExchange, ServerReply,
 };

@@ -73,6 +73,20 @@ pub fn not_permitted() -> ErrorAnswer {
     }
 }
 
+/// Whether `user` is in `group`, by the name service of this host. Names that it does not know are in
+/// no group and have no members.
+///
+/// # Errors
+/// The name service gives no answer.
+pub fn is_in_group(user: &UserName, group: &str) -> nix::Result<bool> {
+    let (Some(user), Some(group)) = (User::from_name(user.as_str())?, Group::from_name(group)?)
+    else {
+        return Ok(false);
+    };
+    let name = CString::new(user.name).map_err(|_| nix::errno::Errno::EINVAL)?;
+    Ok(getgrouplist(&name, user.gid)?.contains(&group.gid))
+}
+
 fn is_own(peer: Peer, user: &UserName) -> bool {
     matches!(User::from_name(user.as_str()), Ok(Some(found)) if found.uid.as_raw() == peer.uid)
 }

@@ -2,13 +2,20 @@
 //! `mfa.toml`: every key with its default and range. An unknown key or a bad value is an error that
 //! names the line; there are no silent defaults for a file that cannot be read.
 
+mod rule;
+
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mfa_crypto::{Algorithm, Digits, Period};
 use serde::{Deserialize, Deserializer, de};
+
+pub use self::rule::RuleError;
+pub use crate::policy::rule::Enrollment;
+use crate::policy::rule::Rule;
 
 /// The whole configuration.
 #[derive(Deserialize, Debug)]
@@ -30,6 +37,12 @@ pub struct Config {
     pub token: TokenConfig,
     /// What wrong codes lead to.
     pub lockout: LockoutConfig,
+    /// `[[rule]]`, as written.
+    #[serde(rename = "rule")]
+    written: Vec<rule::Placed>,
+    /// The rules, in their order.
+    #[serde(skip)]
+    pub rules: Arc<[Rule]>,
 }
 
 /// `[store]`
@@ -72,33 +85,25 @@ pub struct TokenConfig {
     pub period: Period,
     /// Steps accepted before and after the current one.
     pub skew_steps: Within<0, 10>,
-    /// Who may give himself a first token.
+    /// Days after which a login asks for a rotation; 0 for never.
+    pub max_age_days: Within<0, 3650>,
+    /// Who may make a first token, where no rule says otherwise.
     pub enrollment: Enrollment,
 }
 
-/// Who may make a user's first token.
-#[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Enrollment {
-    /// The user.
-    #[serde(rename = "self")]
-    Oneself,
-    /// root and the admin group only.
-    Admin,
-}
-
-/// `[lockout]`
+/// `[lockout]`. The ranges are a floor: guessing stays hopeless whatever is written, see
+/// `docs/guessing.md`.
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields, default)]
 pub struct LockoutConfig {
     /// Wrong codes in a row without a wait.
-    pub free_attempts: Within<1, 100>,
+    pub free_attempts: Within<1, 20>,
     /// Seconds to wait after those, doubling with each further one.
-    pub base_seconds: Within<1, 3600>,
+    pub base_seconds: Within<10, 3600>,
     /// The longest wait in seconds.
-    pub max_seconds: Within<1, 86_400>,
+    pub max_seconds: Within<60, 86_400>,
     /// Wrong codes in a row after which only an administrator unlocks.
-    pub hard_limit: Within<1, 10_000>,
+    pub hard_limit: Within<1, 1000>,
 }
 
 /// A whole number from `LOW` to `HIGH`.
@@ -125,6 +130,8 @@ pub enum ConfigError {
     Invalid(PathBuf, Box<toml::de::Error>),
     /// The values are each in range but do not fit each other.
     Contradiction(PathBuf, &'static str),
+    /// A rule contradicts itself.
+    Rule(PathBuf, RuleError),
 }
 
 impl fmt::Display for ConfigError {
@@ -135,6 +142,9 @@ impl fmt::Display for ConfigError {
             }
             Self::Invalid(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Contradiction(path, what) => write!(f, "{}: {what}", path.display()),
+            Self::Rule(path, RuleError { line, what }) => {
+                write!(f, "{}: the rule at line {line}: {what}", path.display())
+            }
         }
     }
 }
@@ -161,8 +171,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names file and line.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)
+        let mut config: Self = toml::from_str(text)
             .map_err(|error| ConfigError::Invalid(path.to_owned(), Box::new(error)))?;
+        config.rules = rule::rules(std::mem::take(&mut config.written), text)
+            .map_err(|error| ConfigError::Rule(path.to_owned(), error))?
+            .into();
         if config.issuer.as_deref() == Some("") || config.admin_group.is_empty() {
             return Err(ConfigError::Contradiction(
                 path.to_owned(),
@@ -197,6 +210,8 @@ impl Default for Config {
             exchange: ExchangeConfig::default(),
             token: TokenConfig::default(),
             lockout: LockoutConfig::default(),
+            written: Vec::new(),
+            rules: Arc::default(),
         }
     }
 }
@@ -230,6 +245,7 @@ impl Default for TokenConfig {
             digits: Digits::default(),
             period: Period::default(),
             skew_steps: Within(1),
+            max_age_days: Within(0),
             enrollment: Enrollment::Oneself,
         }
     }
@@ -295,101 +311,4 @@ impl<'de> Deserialize<'de> for StoreUrl {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config, ConfigError> {
-        Config::parse(text, Path::new("/etc/mfa/mfa.toml"))
-    }
-
-    #[test]
-    fn an_empty_file_gives_the_defaults_of_the_documentation() {
-        let config = parse("").unwrap();
-        assert_eq!(config.socket.as_path(), Path::new("/run/mfa/mfa.sock"));
-        assert_eq!(config.token.digits.get(), 6);
-        assert_eq!(config.token.period.get(), 30);
-        assert_eq!(config.lockout.max_seconds.get(), 900);
-    }
-
-    #[test]
-    fn every_key_is_read() {
-        let config = parse(
-            r#"
-            socket = "/x/s"
-            issuer = "host.example"
-            admin_group = "wheel"
-            [store]
-            url = "sqlite:/x/db"
-            [master_key]
-            file = "/x/key"
-            [exchange]
-            group = "ffdhe2048"
-            rekey_seconds = 60
-            rekey_messages = 8
-            [token]
-            algorithm = "SHA256"
-            digits = 8
-            period = 60
-            skew_steps = 2
-            enrollment = "admin"
-            [lockout]
-            free_attempts = 3
-            base_seconds = 10
-            max_seconds = 20
-            hard_limit = 30
-            "#,
-        )
-        .unwrap();
-        assert_eq!(config.socket.as_path(), Path::new("/x/s"));
-        assert_eq!(config.issuer.as_deref(), Some("host.example"));
-        assert_eq!(config.admin_group, "wheel");
-        assert_eq!(config.store.url, StoreUrl::Sqlite("/x/db".into()));
-        assert_eq!(config.master_key.file.as_path(), Path::new("/x/key"));
-        assert_eq!(config.exchange.group, "ffdhe2048");
-        assert_eq!(config.exchange.rekey_seconds.get(), 60);
-        assert_eq!(config.exchange.rekey_messages.get(), 8);
-        assert_eq!(config.token.algorithm, Algorithm::Sha256);
-        assert_eq!(config.token.digits.get(), 8);
-        assert_eq!(config.token.period.get(), 60);
-        assert_eq!(config.token.skew_steps.get(), 2);
-        assert_eq!(config.token.enrollment, Enrollment::Admin);
-        assert_eq!(config.lockout.free_attempts.get(), 3);
-        assert_eq!(config.lockout.hard_limit.get(), 30);
-    }
-
-    #[test]
-    fn every_mistake_is_an_error_that_names_file_and_line() {
-        for (bad, line, reason) in [
-            ("\nsokcet = \"/x\"", 2, "unknown field `sokcet`"),
-            ("[token]\ndigits = 5", 2, "digits"),
-            ("[token]\ndigits = -6", 2, "digits"),
-            ("[token]\nperiod = 14", 2, "period"),
-            ("[token]\nskew_steps = 11", 2, "from 0 to 10"),
-            ("[token]\nalgorithm = \"MD5\"", 2, "MD5"),
-            ("[token]\nenrollment = \"nobody\"", 2, "nobody"),
-            ("[lockout]\n\nfree_attempts = 0", 3, "from 1 to 100"),
-            ("socket = \"relative\"", 1, "not an absolute path"),
-            ("[store]\nurl = \"mysql://x\"", 2, "mysql"),
-            ("[store]\nurl = \"sqlite:relative\"", 2, "absolute path"),
-            ("socket = \"/a\"\nsocket = \"/b\"", 2, "duplicate key"),
-            ("[token\n", 1, ""),
-        ] {
-            let error = parse(bad).unwrap_err().to_string();
-            assert!(error.starts_with("/etc/mfa/mfa.toml: "), "{error}");
-            assert!(error.contains(&format!("line {line}")), "{bad}: {error}");
-            assert!(error.contains(reason), "{bad}: {error}");
-        }
-        let contradiction = parse("[lockout]\nbase_seconds = 60\nmax_seconds = 30").unwrap_err();
-        assert!(contradiction.to_string().contains("max_seconds"));
-        for empty in ["issuer = \"\"", "admin_group = \"\""] {
-            assert!(parse(empty).unwrap_err().to_string().contains("not empty"), "{empty}");
-        }
-    }
-
-    #[test]
-    fn a_missing_file_is_an_error_only_where_it_was_named() {
-        let nowhere = Path::new("/nonexistent/mfa.toml");
-        assert!(Config::load(nowhere, false).is_ok());
-        assert!(matches!(Config::load(nowhere, true), Err(ConfigError::Unreadable(..))));
-    }
-}
+mod tests;

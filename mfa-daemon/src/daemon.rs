@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What every request works with: configuration, group, store, vault and the clock.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use getrandom::SysRng;
 use mfa_crypto::{Group, GroupError};
+use mfa_proto::login::Origin;
 use mfa_proto::{ErrorAnswer, ErrorCode, Peer, TypedCode, UserName};
 use tracing::{error, warn};
 
+use crate::caller;
+use crate::clock_sync::ClockWatch;
 use crate::config::Config;
+use crate::policy::due;
+use crate::policy::grace::Graces;
 use crate::policy::lockout::LockoutRules;
-use crate::policy::login::{self, Decision, LoginRules};
+use crate::policy::login::{self, Attempt, By, Decision, LoginRules, Success};
+use crate::policy::pending::PendingTokens;
 use crate::policy::record::Record;
+use crate::policy::rule::{self, Login, Rule, Terms};
 use crate::policy::unknown::Unknown;
 use crate::store::{Change, Store, StoreError};
 use crate::vault::Vault;
@@ -37,8 +44,16 @@ pub struct Daemon {
     pub vault: Arc<Vault>,
     /// Names without a token.
     pub unknown: Arc<Mutex<Unknown>>,
+    /// Tokens that wait for their first code.
+    pub pending: Arc<Mutex<PendingTokens>>,
+    /// Where users are not asked again for a while.
+    pub graces: Mutex<Graces>,
+    /// Whether this host's clock is synchronised.
+    pub clock_watch: ClockWatch,
     /// The time.
     pub clock: Clock,
+    /// Seconds of a clock that is never set, `CLOCK_BOOTTIME`: for what lasts so long and no longer.
+    pub uptime: Clock,
     /// Exchanges computed at the same time: their arithmetic must not take both cores from logins.
     pub exchanges: tokio::sync::Semaphore,
 }
@@ -50,6 +65,8 @@ pub enum NotDecided {
     ClockTooEarly(u64),
     /// The store failed.
     Store(StoreError),
+    /// The name service does not say which groups the user is in, so which rule holds is not known.
+    Groups(nix::errno::Errno),
 }
 
 impl std::fmt::Display for NotDecided {
@@ -59,6 +76,11 @@ impl std::fmt::Display for NotDecided {
                 write!(f, "this host's clock says {now} s since 1970, which is in the past; set it")
             }
             Self::Store(error) => write!(f, "{error}"),
+            Self::Groups(error) => write!(
+                f,
+                "the name service does not tell the user's groups ({}), and a rule depends on them",
+                error.desc()
+            ),
         }
     }
 }
@@ -74,6 +96,14 @@ pub struct Checked {
     pub has_token: bool,
     /// Recovery codes that are left.
     pub recovery_codes_left: u8,
+    /// Whether the token that was accepted is older than `max_age_days`.
+    pub rotation_due: bool,
+}
+
+/// Where the command `mfa` comes from, for rules: the service `mfa`, on this host.
+#[must_use]
+pub fn command() -> Origin {
+    Origin { service: "mfa".to_owned(), ..Origin::default() }
 }
 
 impl Daemon {
@@ -103,6 +133,63 @@ impl Daemon {
         if now < CLOCK_FLOOR { Err(NotDecided::ClockTooEarly(now)) } else { Ok(now) }
     }
 
+    /// The time that `terms` are looked at. Where they have dates, a clock that is set back would
+    /// bring an exemption back that has ended.
+    ///
+    /// # Errors
+    /// [`NotDecided::ClockTooEarly`]: deny.
+    pub fn now_for(&self, terms: &Terms) -> Result<u64, NotDecided> {
+        if terms.has_dates() { self.now() } else { Ok((self.clock)()) }
+    }
+
+    /// The rule that a login meets, if any. Without rules this costs nothing; the name service, which
+    /// may block, is asked apart and only where a rule has groups.
+    ///
+    /// # Errors
+    /// [`NotDecided::Groups`]: deny.
+    pub async fn rule_for(
+        &self,
+        user: &UserName,
+        origin: &Origin,
+    ) -> Result<Option<&Rule>, NotDecided> {
+        let rules = &self.config.rules;
+        if rules.is_empty() {
+            return Ok(None);
+        }
+        let find = |rules: &[Rule], user: &UserName, origin: &Origin| {
+            let rhost = origin.rhost.as_deref();
+            let login = Login { user, service: &origin.service, rhost };
+            rule::find(rules, &login, |group| caller::is_in_group(user, group))
+        };
+        let found = if rules.iter().any(|rule| rule.matches.groups.is_some()) {
+            let (rules, user, origin) = (Arc::clone(rules), user.clone(), origin.clone());
+            tokio::task::spawn_blocking(move || find(&rules, &user, &origin))
+                .await
+                .unwrap_or(Err(nix::errno::Errno::ECANCELED))
+        } else {
+            find(rules, user, origin)
+        };
+        found.map(|at| rules.get(at?)).map_err(NotDecided::Groups)
+    }
+
+    /// What holds for a login.
+    ///
+    /// # Errors
+    /// Those of [`Daemon::rule_for`].
+    pub async fn terms_for(&self, user: &UserName, origin: &Origin) -> Result<&Terms, NotDecided> {
+        Ok(self.rule_for(user, origin).await?.map_or(&Terms::PLAIN, |rule| &rule.terms))
+    }
+
+    /// The graces, to be looked at or changed.
+    pub fn graces(&self) -> MutexGuard<'_, Graces> {
+        self.graces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a user asked again everywhere; says how many graces that ended.
+    pub fn end_grace(&self, user: &UserName) -> u32 {
+        self.graces().end(user, (self.uptime)())
+    }
+
     /// Checks a code as one atomic, durable step: it is spent before this returns.
     ///
     /// # Errors
@@ -111,24 +198,34 @@ impl Daemon {
         &self,
         user: &UserName,
         typed: TypedCode,
+        origin: &Origin,
     ) -> Result<Checked, NotDecided> {
         let now = self.now()?;
+        self.clock_watch.look((self.uptime)());
         let rules = self.login_rules();
+        let max_age_days = self.config.token.max_age_days.get();
         let vault = Arc::clone(&self.vault);
         let unknown = Arc::clone(&self.unknown);
         let name = user.clone();
+        let (service, rhost) = (origin.service.clone(), origin.rhost.clone());
         let decide = move |record: Option<Record>| {
             let typed = login::read(typed.as_str(), |code| vault.hash(&name, code));
-            let Some(mut record) = record.filter(Record::has_active_token) else {
+            let Some(mut record) = record.filter(|record| record.is_asked(now)) else {
                 let mut unknown = unknown.lock().unwrap_or_else(PoisonError::into_inner);
                 let decision = unknown.decide(&name, &typed, now, &rules.lockout);
                 return (
                     Change::Keep,
-                    Checked { decision, has_token: false, recovery_codes_left: 0 },
+                    Checked {
+                        decision,
+                        has_token: false,
+                        recovery_codes_left: 0,
+                        rotation_due: false,
+                    },
                 );
             };
             let before = record.clone();
-            let decision = login::decide(&mut record, &typed, now, &rules, |token| {
+            let attempt = Attempt { now, service: &service, rhost: rhost.as_deref() };
+            let decision = login::decide(&mut record, &typed, &attempt, &rules, |token| {
                 vault
                     .open(&name, token)
                     .inspect_err(|error| {
@@ -137,8 +234,14 @@ impl Daemon {
                     .ok()
             });
             let recovery_codes_left = u8::try_from(record.recovery.len()).unwrap_or(u8::MAX);
+            let rotation_due = match &decision {
+                Decision::Accepted(Success { by: By::Token(name), .. }) => {
+                    record.token(name).is_some_and(|token| due::is_old(token, max_age_days, now))
+                }
+                _ => false,
+            };
             let change = if record == before { Change::Keep } else { Change::Put(record) };
-            (change, Checked { decision, has_token: true, recovery_codes_left })
+            (change, Checked { decision, has_token: true, recovery_codes_left, rotation_due })
         };
         self.store.update(user.clone(), decide).await.map_err(NotDecided::Store)
     }
@@ -160,8 +263,9 @@ impl Daemon {
         let Some(typed) = typed else {
             return Err(needed("a current code of yours is needed for this"));
         };
-        match self.check_code(user, typed).await {
-            Ok(Checked { decision: Decision::Accepted { .. }, .. }) => Ok(()),
+        let origin = command();
+        match self.check_code(user, typed, &origin).await {
+            Ok(Checked { decision: Decision::Accepted(_), .. }) => Ok(()),
             Ok(outcome) => {
                 warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid, ?outcome, "refused: code needed");
                 Err(needed("that code is not accepted; wait for the next one and try again"))

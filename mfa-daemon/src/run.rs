@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::clock_sync::{ClockWatch, clock_state};
 use crate::config::{Config, ConfigError, StoreUrl};
 use crate::daemon::{CLOCK_FLOOR, Daemon, GroupLoadError};
 use crate::server::Queue;
@@ -99,6 +100,10 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
     keep_memory_private()?;
     abort_on_panic();
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let uptime = || {
+        let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME);
+        now.ok().and_then(|now| u64::try_from(now.tv_sec()).ok()).unwrap_or(0)
+    };
     if clock() < CLOCK_FLOOR {
         error!(
             now = clock(),
@@ -118,9 +123,14 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
         store,
         vault: Arc::new(vault),
         unknown: Arc::default(),
+        pending: Arc::default(),
+        graces: std::sync::Mutex::default(),
+        clock_watch: ClockWatch::new(clock_state),
         clock,
+        uptime,
         exchanges: tokio::sync::Semaphore::new(EXCHANGE_WORKERS),
     });
+    daemon.clock_watch.look(uptime());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The state of a connection's key exchange. It begins and ends with the connection.
 
-use std::time::{Duration, Instant};
-
-use mfa_crypto::{ServerExchange, Session};
+use mfa_crypto::{ExchangeError, ServerExchange, Session};
 use mfa_proto::UserName;
 use mfa_proto::exchange::Purpose;
 
@@ -19,7 +17,7 @@ pub enum Exchange {
     /// `kex_reply` was sent, `kex_finish` is awaited.
     Offered(Subject, Box<ServerExchange>),
     /// Both sides have confirmed.
-    Open(Subject, Box<Session>),
+    Open(Box<Open>),
 }
 
 /// What an exchange was bound to.
@@ -31,14 +29,69 @@ pub struct Subject {
     pub purpose: Purpose,
     /// For whom.
     pub user: UserName,
-    /// When the exchange began, on the monotonic clock.
-    pub since: Instant,
+    /// When the exchange that made the current keys began, in seconds of a clock that is never set.
+    pub since: u64,
 }
 
-impl Subject {
-    /// Whether the session's key may still be used.
+/// A session in which messages are sealed.
+pub struct Open {
+    /// What it is bound to.
+    pub subject: Subject,
+    /// Its keys.
+    pub session: Session,
+    /// A new exchange inside it whose last flight is awaited.
+    pub rekey: Option<Rekey>,
+}
+
+/// A new exchange inside a session.
+pub struct Rekey {
+    /// The daemon's half.
+    pub exchange: Box<ServerExchange>,
+    /// When it began, as in [`Subject::since`].
+    pub since: u64,
+}
+
+/// How long the keys of one exchange may be used.
+#[derive(Clone, Copy)]
+pub struct KeyLifetime {
+    /// Seconds.
+    pub seconds: u64,
+    /// Messages, both directions together.
+    pub messages: u64,
+}
+
+/// The keys that a rekey has made, not yet in use: its last answer is still sealed under the old ones.
+pub struct NewKeys {
+    session: Session,
+    since: u64,
+}
+
+impl Open {
+    /// Whether the keys may still be used for more than being replaced.
     #[must_use]
-    pub fn is_current(&self, now: Instant, lifetime: Duration) -> bool {
-        now.saturating_duration_since(self.since) < lifetime
+    pub fn is_current(&self, now: u64, lifetime: KeyLifetime) -> bool {
+        now.saturating_sub(self.subject.since) < lifetime.seconds
+            && self.session.messages() < lifetime.messages
+    }
+
+    /// Takes the new keys and erases the old ones; time and messages count from zero again.
+    ///
+    /// # Errors
+    /// [`mfa_crypto::SessionError`], after which the session is dead.
+    pub fn replace(&mut self, new: NewKeys) -> Result<(), mfa_crypto::SessionError> {
+        self.session.replace(new.session)?;
+        self.subject.since = new.since;
+        Ok(())
+    }
+}
+
+impl Rekey {
+    /// The new keys, once the client has proved that it holds them.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Confirm`].
+    pub fn finish(self, client_confirm: &[u8]) -> Result<NewKeys, ExchangeError> {
+        let session = self.exchange.finish(client_confirm)?;
+        Ok(NewKeys { session, since: self.since })
     }
 }

@@ -4,6 +4,7 @@
 use getrandom::SysRng;
 use mfa_crypto::{Algorithm, MasterKey, RecoveryCode, SealError, Secret};
 use mfa_proto::{Blob, UserName};
+use subtle::ConstantTimeEq;
 
 use crate::policy::record::{Factor, Token};
 
@@ -50,6 +51,12 @@ impl Vault {
     }
 }
 
+/// Whether two keyed hashes are one, in a time that does not tell where they differ.
+#[must_use]
+pub fn same_hash(one: &Blob, other: &Blob) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}
+
 /// The associated data: each field with its length before it, so that no two rows share one.
 /// `created` tells the versions of one token apart.
 fn binding(user: &UserName, token: &Token) -> Vec<u8> {
@@ -83,7 +90,6 @@ mod tests {
     use mfa_crypto::{Digits, Period};
 
     use super::*;
-    use crate::policy::record::State;
 
     #[test]
     fn a_sealed_secret_opens_in_its_own_row_only() {
@@ -91,13 +97,13 @@ mod tests {
         let alice = UserName::new("alice").unwrap();
         let mut token = Token {
             name: "phone".into(),
-            state: State::Active,
             factor: Factor::Totp { period: Period::default(), last_step: None, drift: 0 },
             algorithm: Algorithm::Sha1,
             digits: Digits::default(),
             sealed: Blob::new([]),
             created: 7,
             last_used: None,
+            near: None,
         };
         vault.seal(&alice, &mut token, &Secret::new(vec![9; 20])).unwrap();
         assert_eq!(vault.open(&alice, &token).unwrap().expose(), [9; 20]);

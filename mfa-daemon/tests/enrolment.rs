@@ -206,7 +206,7 @@ fn a_confirmation_in_another_session_counts_and_five_wrong_ones_end_the_token() 
         assert_eq!((&answer["type"], &answer["tries_left"]), (&json!("wrong_code"), &json!(left)));
     }
     let gone = inside.confirm("phone", &code_of(&uri, 0));
-    assert_eq!((&gone["type"], &gone["code"]), (&json!("refused"), &json!("conflict")));
+    assert_eq!((&gone["type"], &gone["code"]), (&json!("refused"), &json!("not_pending")));
     assert_eq!(begins_with(&trial, "bob"), "skip");
 }
 

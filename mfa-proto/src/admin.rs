@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Administration: list, unlock, import.
+//! Administration: list, unlock, bypass, invite, import.
 
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use crate::blob::Blob;
-use crate::field::UserName;
+use crate::field::{TypedCode, UserName};
 use crate::refusal::ErrorAnswer;
 use crate::status::UserStatus;
 
@@ -19,6 +19,31 @@ pub struct AdminList {
     pub after: Option<UserName>,
     /// At most so many; the daemon sends fewer where they would not fit a frame.
     pub limit: u16,
+}
+
+/// Make a code that opens logins of one user in place of a token's code.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct AdminBypass {
+    /// Whose. The name need not be known yet.
+    pub user: UserName,
+    /// How long it is good, in seconds: 60 to 2,592,000 (30 days).
+    pub seconds: u64,
+    /// How many logins it opens: 1 to 100.
+    pub uses: u32,
+    /// Only of this service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+}
+
+/// Make a code that allows a user's first enrolment where `enrollment` is `invite`.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct AdminInvite {
+    /// Whose.
+    pub user: UserName,
+    /// How long it is good, in seconds: 60 to 2,592,000 (30 days).
+    pub seconds: u64,
 }
 
 /// Some users to be added. A user who is known already is left as he is.
@@ -70,7 +95,7 @@ pub enum ImportedMoving {
     },
 }
 
-/// The answers to `admin_list`, `admin_unlock` and `admin_import`.
+/// The answers to the requests of administration.
 #[derive(Serialize, Deserialize, Debug)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum AdminAnswer {
@@ -83,6 +108,13 @@ pub enum AdminAnswer {
     },
     /// To `admin_unlock`.
     Unlocked {},
+    /// To `admin_bypass` and `admin_invite`: shown once.
+    Issued {
+        /// The code.
+        code: TypedCode,
+        /// Unix seconds until which it is good.
+        until: u64,
+    },
     /// To `admin_import`.
     Imported {
         /// Added.

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::frame::{self, FrameError, HEADER_LEN};
 use crate::peer::{self, Peer, TrustError};
-use crate::refusal::ErrorAnswer;
+use crate::refusal::{ErrorAnswer, ErrorCode};
 
 /// A moment on the monotonic clock by which everything must be done.
 #[derive(Clone, Copy, Debug)]
@@ -228,14 +228,23 @@ impl Client {
 /// A refusal that belongs to no question, which is what the number 0 says. Nothing but a refusal is
 /// ever taken without the number of its question.
 fn refusal(payload: &[u8]) -> Option<ErrorAnswer> {
+    // A struct: for a tagged enum serde makes 10 KiB more code, and this is in every login program.
     #[derive(Deserialize)]
-    #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-    enum Unasked {
-        Error(ErrorAnswer),
+    #[serde(deny_unknown_fields)]
+    struct Unasked {
+        #[serde(rename = "type")]
+        _type: Type,
+        code: ErrorCode,
+        message: String,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Type {
+        Error,
     }
     let frame = frame::decode::<Unasked>(payload).ok()?;
-    let Unasked::Error(refusal) = frame.body;
-    (frame.id == 0).then_some(refusal)
+    let Unasked { code, message, _type: Type::Error } = frame.body;
+    (frame.id == 0).then_some(ErrorAnswer { code, message })
 }
 
 /// The first number of a connection: not the same on every one, so that an answer to another
@@ -307,7 +316,7 @@ mod tests {
     }
 
     fn prompt(id: u64) -> Vec<u8> {
-        frame::encode(id, BeginAnswer::Prompt {}).unwrap().to_vec()
+        frame::encode(id, BeginAnswer::Granted {}).unwrap().to_vec()
     }
 
     #[test]
@@ -324,7 +333,7 @@ mod tests {
                 }
                 serve_once(&listener, |_| u32::MAX.to_be_bytes().to_vec());
             });
-            assert_eq!(ask(&place.socket, soon()).unwrap(), BeginAnswer::Prompt {});
+            assert_eq!(ask(&place.socket, soon()).unwrap(), BeginAnswer::Granted {});
             assert!(matches!(ask(&place.socket, soon()), Err(ClientError::WrongId)));
             for cut in 0..whole {
                 let answer = ask(&place.socket, soon());
@@ -433,7 +442,7 @@ mod tests {
                     }
                 }
             });
-            assert_eq!(ask(&place.socket, soon()).unwrap(), BeginAnswer::Prompt {});
+            assert_eq!(ask(&place.socket, soon()).unwrap(), BeginAnswer::Granted {});
         });
     }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The key exchange and the sealed session that follows it.
 
-use serde::{Deserialize, Serialize, Serializer};
-use zeroize::Zeroizing;
+use serde::{Deserialize, Serialize};
 
 use crate::blob::Blob;
-use crate::field::{TypedCode, UserName};
+use crate::field::{SecretText, TypedCode, UserName};
 use crate::refusal::ErrorAnswer;
 
 /// The answer to `params`: the group that this daemon offers.
@@ -27,7 +26,14 @@ pub struct Params {
 pub enum Purpose {
     /// A new token.
     Enroll,
+    /// A new secret in place of a token's old one.
+    Rotate,
+    /// A new set of recovery codes.
+    RecoveryCodes,
 }
+
+/// The purpose of an exchange that is made inside a session ([`SealedRequest::RekeyInit`]).
+pub const REKEY: &str = "rekey";
 
 impl Purpose {
     /// The word that enters the transcript.
@@ -35,6 +41,8 @@ impl Purpose {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Enroll => "enroll",
+            Self::Rotate => "rotate",
+            Self::RecoveryCodes => "recovery_codes",
         }
     }
 }
@@ -122,6 +130,36 @@ pub enum SealedRequest {
         /// A current code, where the caller must show one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<TypedCode>,
+        /// An invite code, where `enrollment` is `invite`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        invite: Option<TypedCode>,
+    },
+    /// Make a new secret for an active token; the old one counts until the new one is confirmed.
+    Rotate {
+        /// The token's name; may be left out where there is one only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// A current code, where the caller must show one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<TypedCode>,
+    },
+    /// A new set of recovery codes; the old ones are void.
+    RecoveryCodes {
+        /// A current code, where the caller must show one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<TypedCode>,
+    },
+    /// First flight of a new exchange inside the session.
+    RekeyInit {
+        /// g^x mod P, as long as P.
+        client_public: Blob,
+        /// 32 random bytes.
+        client_nonce: Blob,
+    },
+    /// Last flight of it; its answer is the last message under the old keys.
+    RekeyFinish {
+        /// HMAC over the transcript, 32 bytes.
+        client_confirm: Blob,
     },
     /// The first code of a pending token of this user. Also in another session than the one that
     /// provisioned it: people take longer over a QR code than a session key may live.
@@ -147,11 +185,31 @@ pub enum MovingFactor {
 #[derive(Serialize, Deserialize, Debug)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SealedAnswer {
-    /// To `provision`: everything an authenticator needs.
+    /// To `provision` and `rotate`: everything an authenticator needs.
     Provisioned {
+        /// The token's name.
+        name: String,
         /// The secret as an `otpauth` URI.
-        uri: SecretUri,
+        uri: SecretText,
     },
+    /// To `recovery_codes`: shown once.
+    RecoveryCodes {
+        /// Ten.
+        codes: Vec<TypedCode>,
+    },
+    /// To `rekey_init`.
+    RekeyReply {
+        /// g^y mod P, as long as P.
+        server_public: Blob,
+        /// 32 random bytes.
+        server_nonce: Blob,
+        /// HMAC over the transcript, 32 bytes.
+        server_confirm: Blob,
+        /// Seconds until the new key must be replaced.
+        expires_in: u64,
+    },
+    /// To `rekey_finish`: both sides take the new keys after this message.
+    Rekeyed {},
     /// To `confirm`: the token is active, durably.
     Confirmed {
         /// Recovery codes, shown once.
@@ -164,41 +222,4 @@ pub enum SealedAnswer {
     },
     /// The request was refused; the session goes on.
     Refused(ErrorAnswer),
-}
-
-/// An `otpauth` URI in transit: erased on drop, never shown in debug output.
-#[derive(Deserialize, Clone)]
-#[serde(from = "String")]
-pub struct SecretUri(Zeroizing<String>);
-
-impl SecretUri {
-    /// Wraps the URI.
-    #[must_use]
-    pub fn new(uri: impl Into<String>) -> Self {
-        Self(Zeroizing::new(uri.into()))
-    }
-
-    /// The URI.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for SecretUri {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SecretUri(…)")
-    }
-}
-
-impl From<String> for SecretUri {
-    fn from(uri: String) -> Self {
-        Self::new(uri)
-    }
-}
-
-impl Serialize for SecretUri {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
 }

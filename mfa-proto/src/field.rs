@@ -141,6 +141,43 @@ impl<'de> Deserialize<'de> for TypedCode {
     }
 }
 
+/// A secret on its way to the one screen that shows it: erased on drop, never shown in debug output.
+#[derive(Deserialize, Clone)]
+#[serde(from = "String")]
+pub struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    /// Wraps the text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,8 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_of_a_code_shows_no_content() {
+    fn debug_output_of_a_code_or_secret_shows_no_content() {
         assert!(!format!("{:?}", TypedCode::new("123456").unwrap()).contains("123456"));
+        assert!(!format!("{:?}", SecretText::new("GEZDGNBV")).contains("GEZDGNBV"));
+        assert_eq!(serde_json::to_string(&SecretText::new("GEZD")).unwrap(), "\"GEZD\"");
     }
 
     #[test]

@@ -229,7 +229,11 @@ mod tests {
     fn a_request_reads_back_as_it_was_written() {
         let begin = Request::Begin(Begin {
             user: UserName::new("alice").unwrap(),
-            origin: Origin { service: "sshd".into(), rhost: Some("::1".into()), tty: None },
+            origin: Origin {
+                service: "sshd".into(),
+                rhost: Some("::1".into()),
+                ..Origin::default()
+            },
         });
         let bytes = encode(7, &begin).unwrap();
         let len = payload_len(*bytes.first_chunk().unwrap()).unwrap();

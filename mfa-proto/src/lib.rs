@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 #[cfg(feature = "all-messages")]
 pub mod admin;
 #[cfg(feature = "all-messages")]
@@ -11,6 +12,8 @@ pub mod blob;
 pub mod client;
 #[cfg(feature = "all-messages")]
 pub mod exchange;
+#[cfg(feature = "all-messages")]
+pub mod explain;
 pub mod field;
 pub mod frame;
 pub mod login;
@@ -24,7 +27,7 @@ pub mod status;
 #[cfg(feature = "all-messages")]
 pub use blob::Blob;
 pub use client::{Client, ClientError, Deadline, TrustedSocket};
-pub use field::{TypedCode, UserName};
+pub use field::{SecretText, TypedCode, UserName};
 pub use frame::{FRAME_MAX, Frame, FrameError, VERSION};
 pub use peer::Peer;
 pub use refusal::{ErrorAnswer, ErrorCode};

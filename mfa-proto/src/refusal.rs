@@ -31,6 +31,10 @@ pub enum ErrorCode {
     NotPermitted,
     /// A code was wanted, and the one given is missing, wrong, spent or comes while locked.
     CodeNeeded,
+    /// An invite code was wanted, and the one given is missing, wrong or comes while locked.
+    InviteNeeded,
+    /// No token of that name waits to be confirmed.
+    NotPending,
     /// The state does not allow it: the name is taken, there is no such token, and the like.
     Conflict,
     /// The exchange or the session failed and is over.

@@ -3,8 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::admin::{AdminImport, AdminList};
+use crate::account::{Account, LoginConfirm, LoginProvision};
+use crate::admin::{AdminBypass, AdminImport, AdminInvite, AdminList};
 use crate::exchange::{KexFinish, KexInit, Sealed};
+use crate::explain::Explain;
 use crate::field::UserName;
 use crate::login::{Begin, Verify};
 use crate::status::Revoke;
@@ -17,6 +19,14 @@ pub enum Request {
     Begin(Begin),
     /// Does this code open the login?
     Verify(Verify),
+    /// Is an enrolment or a rotation due?
+    Account(Account),
+    /// Make a token inside a login.
+    LoginProvision(LoginProvision),
+    /// Its first code.
+    LoginConfirm(LoginConfirm),
+    /// What would this login get?
+    Explain(Explain),
     /// What is known of this user?
     Status {
         /// Who.
@@ -39,6 +49,15 @@ pub enum Request {
         /// Whose.
         user: UserName,
     },
+    /// Ask again at once where grace holds.
+    EndGrace {
+        /// Whom.
+        user: UserName,
+    },
+    /// Make a code in place of a token's.
+    AdminBypass(AdminBypass),
+    /// Make a code that allows a first enrolment.
+    AdminInvite(AdminInvite),
     /// Add users from elsewhere.
     AdminImport(AdminImport),
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::MovingFactor;
 use crate::field::{TypedCode, UserName};
+use crate::login::{LastFailure, is_false};
 use crate::refusal::ErrorAnswer;
 
 /// What is known of one user. No secret is in it.
@@ -13,7 +14,7 @@ use crate::refusal::ErrorAnswer;
 pub struct UserStatus {
     /// Who.
     pub user: UserName,
-    /// The tokens, pending ones too.
+    /// The tokens.
     pub tokens: Vec<TokenStatus>,
     /// Wrong codes since the last success.
     pub failures: u32,
@@ -24,6 +25,57 @@ pub struct UserStatus {
     pub locked_hard: bool,
     /// Recovery codes left.
     pub recovery_codes_left: u8,
+    /// The last wrong code since the last success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<LastFailure>,
+    /// Bypass codes that an administrator made and that still open a login.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bypasses: Vec<BypassStatus>,
+    /// Unix seconds until which an invite code is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited_until: Option<u64>,
+    /// Where the user is not asked again for a while.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub graces: Vec<GraceStatus>,
+}
+
+/// A bypass code, without the code.
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct BypassStatus {
+    /// Unix seconds.
+    pub until: u64,
+    /// Logins it still opens.
+    pub uses_left: u32,
+    /// Only of this service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+}
+
+/// One grace.
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct GraceStatus {
+    /// The service it is for.
+    pub service: String,
+    /// What it is tied to.
+    pub tie: GraceTie,
+    /// The key's fingerprint (`SHA256:…`), the terminal, or the host.
+    pub value: String,
+    /// Seconds until it ends.
+    pub seconds_left: u64,
+}
+
+/// What a grace is tied to.
+#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[serde(rename_all = "snake_case")]
+pub enum GraceTie {
+    /// The ssh key whose signature sshd has verified.
+    SshKey,
+    /// The terminal and process session.
+    Tty,
+    /// The remote host.
+    Host,
 }
 
 /// One token.
@@ -34,8 +86,6 @@ pub struct TokenStatus {
     pub name: String,
     /// Time or counter.
     pub moving: MovingFactor,
-    /// Confirmed; a pending token opens nothing.
-    pub active: bool,
     /// SHA1, SHA256 or SHA512.
     pub algorithm: String,
     /// Digits of a code.
@@ -47,6 +97,12 @@ pub struct TokenStatus {
     /// Unix seconds of the last accepted code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<u64>,
+    /// Seconds that its clock was last seen ahead (positive) or behind (negative).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset: Option<i64>,
+    /// Older than `max_age_days`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rotation_due: bool,
 }
 
 /// Remove a token for good.
@@ -62,7 +118,7 @@ pub struct Revoke {
     pub code: Option<TypedCode>,
 }
 
-/// The answers to `status` and `revoke`.
+/// The answers to `status`, `revoke` and `end_grace`.
 #[derive(Serialize, Deserialize, Debug)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum StatusAnswer {
@@ -72,6 +128,11 @@ pub enum StatusAnswer {
     Revoked {
         /// Tokens that remain.
         left: u8,
+    },
+    /// To `end_grace`.
+    GraceEnded {
+        /// So many graces ended.
+        ended: u32,
     },
     /// The request was refused.
     Error(ErrorAnswer),

@@ -6,9 +6,14 @@ use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use mfa_proto::account::{
+    Account, AccountAnswer, LoginConfirm, LoginConfirmAnswer, LoginProvision, LoginProvisionAnswer,
+    Proof,
+};
 use mfa_proto::login::{Begin, BeginAnswer, LoginRequest, Origin, Verify, VerifyAnswer};
-use mfa_proto::{Client, ClientError, Deadline, TrustedSocket, TypedCode, UserName};
+use mfa_proto::{ClientError, Deadline, TrustedSocket, TypedCode, UserName};
 
+use crate::answer::{Answer, AnswerTo};
 use crate::flow::Verifier;
 use crate::options::Options;
 
@@ -18,7 +23,7 @@ pub(crate) struct Daemon {
     /// The same, once it has passed its checks: one look at the path is enough for a login, since
     /// whoever could change the answer before the second question is trusted by it.
     trusted: OnceCell<TrustedSocket>,
-    /// What is left of `timeout`. The user's own time does not count.
+    /// What is left of `timeout` for all questions of a call. The user's own time does not count.
     left: Cell<Duration>,
 }
 
@@ -40,16 +45,18 @@ impl Daemon {
     }
 
     /// Asks a question on a connection of its own; the time it takes is off the next one's.
-    fn within_what_is_left<A>(
-        &self,
-        ask: impl FnOnce(&mut Client, Deadline) -> Result<A, ClientError>,
-    ) -> Result<A, ClientError> {
+    fn ask<A: AnswerTo>(&self, question: LoginRequest) -> Result<A, ClientError> {
+        self.exchange(question)?.read().map_err(ClientError::Answer)
+    }
+
+    /// The part that is the same for every answer, and so once in the module.
+    fn exchange(&self, question: LoginRequest) -> Result<Answer, ClientError> {
         let (asked, left) = (Instant::now(), self.left.get());
         let deadline = Deadline::after(left);
         let answer = self
             .trusted()
             .and_then(|socket| socket.connect(deadline))
-            .and_then(|mut client| ask(&mut client, deadline));
+            .and_then(|mut client| client.call(question, deadline));
         self.left.set(left.saturating_sub(asked.elapsed()));
         answer
     }
@@ -58,9 +65,7 @@ impl Daemon {
 impl Verifier for Daemon {
     fn begin(&self, user: &UserName, origin: &Origin) -> Result<BeginAnswer, ClientError> {
         let begin = Begin { user: user.clone(), origin: origin.clone() };
-        self.within_what_is_left(|client, deadline| {
-            client.call(LoginRequest::Begin(begin), deadline)
-        })
+        self.ask(LoginRequest::Begin(begin))
     }
 
     fn verify(
@@ -70,8 +75,37 @@ impl Verifier for Daemon {
         origin: &Origin,
     ) -> Result<VerifyAnswer, ClientError> {
         let verify = Verify { user: user.clone(), code, origin: origin.clone() };
-        self.within_what_is_left(|client, deadline| {
-            client.call(LoginRequest::Verify(verify), deadline)
-        })
+        self.ask(LoginRequest::Verify(verify))
+    }
+
+    fn account(&self, user: &UserName, origin: &Origin) -> Result<AccountAnswer, ClientError> {
+        let account = Account { user: user.clone(), origin: origin.clone() };
+        self.ask(LoginRequest::Account(account))
+    }
+
+    fn provision(
+        &self,
+        user: &UserName,
+        origin: &Origin,
+        proof: Proof,
+    ) -> Result<LoginProvisionAnswer, ClientError> {
+        let provision = LoginProvision { user: user.clone(), origin: origin.clone(), proof };
+        self.ask(LoginRequest::LoginProvision(provision))
+    }
+
+    fn confirm(
+        &self,
+        user: &UserName,
+        origin: &Origin,
+        token: &str,
+        code: TypedCode,
+    ) -> Result<LoginConfirmAnswer, ClientError> {
+        let confirm = LoginConfirm {
+            user: user.clone(),
+            origin: origin.clone(),
+            token: token.to_owned(),
+            code,
+        };
+        self.ask(LoginRequest::LoginConfirm(confirm))
     }
 }

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The login as a function over what PAM offers ([`Host`]) and what the daemon offers
-//! ([`Verifier`]).
-//!
-//! Exactly one place returns `PAM_SUCCESS` and exactly one `PAM_IGNORE`; every other path denies.
-//!
-//! Two flags and calls of PAM are left alone on purpose. `PAM_DISALLOW_NULL_AUTHTOK` is about empty
-//! passwords, and sshd sets it by default: would it overrule `nullok`, that option would have no
-//! effect there; `pam_google_authenticator` and `pam_oath` read it the same way. `pam_fail_delay`
-//! is not called: the daemon bounds guessing with a lock that holds across processes, and a delay
-//! that the stack asks for elsewhere (`pam_unix`, `pam_faildelay`) covers a wrong code as well.
+//! What a call of the module stands between, as two traits: what PAM offers ([`Host`]) and what the
+//! daemon offers ([`Verifier`]). And what all calls have in common ([`Call`]): who it is about, what
+//! is said and logged, and what it means that the daemon gives no answer.
 
-use mfa_proto::login::{BeginAnswer, Origin, SkipReason, VerifyAnswer};
-use mfa_proto::{ClientError, TypedCode, UserName};
+use mfa_proto::account::{AccountAnswer, LoginConfirmAnswer, LoginProvisionAnswer, Proof};
+use mfa_proto::login::{BeginAnswer, Origin, VerifyAnswer};
+use mfa_proto::{ClientError, ErrorAnswer, TypedCode, UserName};
 use pam::constants::PamResultCode;
 
+use crate::answer::AnswerTo;
 use crate::log::{Level, Line};
+use crate::membership::GroupError;
 use crate::messages;
-use crate::options::{Echo, Options, WithoutToken, Words};
+use crate::options::{Echo, Options, Unavailable, Words};
+use crate::typed::Typed;
 
 /// What the login program offers.
 pub(crate) trait Host {
@@ -24,12 +21,22 @@ pub(crate) trait Host {
     fn user(&mut self) -> Result<User, ConversationFailed>;
     /// Where the login comes from.
     fn origin(&self) -> Origin;
-    /// Asks the user.
-    fn prompt(&mut self, text: &str, echo: Echo) -> Result<Typed, ConversationFailed>;
+    /// Asks the user; `None` is a conversation that succeeds without an answer.
+    fn prompt(&mut self, text: &str, echo: Echo) -> Result<Option<Typed>, ConversationFailed>;
     /// Tells the user something. That it cannot be told changes nothing.
     fn say(&mut self, tone: Tone, text: &str);
     /// Writes a line to the log. The line holds no code.
     fn log(&mut self, level: Level, line: &Line);
+    /// Is the user in the group?
+    fn is_member(&self, user: &UserName, group: &str) -> Result<bool, GroupError>;
+    /// `PAM_AUTHTOK`: the password that an earlier module asked for.
+    fn auth_token(&self) -> Option<Typed>;
+    /// Sets it, for the modules behind this one.
+    fn set_auth_token(&mut self, password: &Typed) -> Result<(), NotKept>;
+    /// Keeps something about this user until `pam_end`, for a later call of this module.
+    fn keep(&mut self, user: &UserName, what: Kept) -> Result<(), NotKept>;
+    /// What was kept there last.
+    fn kept(&self, user: &UserName, place: Place) -> Option<Kept>;
 }
 
 /// What the daemon offers.
@@ -43,6 +50,23 @@ pub(crate) trait Verifier {
         code: TypedCode,
         origin: &Origin,
     ) -> Result<VerifyAnswer, ClientError>;
+    /// Is an enrolment or a rotation due?
+    fn account(&self, user: &UserName, origin: &Origin) -> Result<AccountAnswer, ClientError>;
+    /// Make what is due.
+    fn provision(
+        &self,
+        user: &UserName,
+        origin: &Origin,
+        proof: Proof,
+    ) -> Result<LoginProvisionAnswer, ClientError>;
+    /// Its first code.
+    fn confirm(
+        &self,
+        user: &UserName,
+        origin: &Origin,
+        token: &str,
+        code: TypedCode,
+    ) -> Result<LoginConfirmAnswer, ClientError>;
 }
 
 /// Who logs in.
@@ -59,32 +83,13 @@ pub(crate) enum User {
     },
 }
 
-/// What the user gave for an answer.
-#[derive(Debug)]
-pub(crate) enum Typed {
-    /// No answer, or nothing but white space.
-    Nothing,
-    /// Something that is no code in any case: too long, or no text.
-    NoCode,
-    /// Something that may be a code.
-    Code(TypedCode),
-}
-
-impl Typed {
-    /// Sorts the answer of a conversation.
-    pub(crate) fn new(answer: Option<&[u8]>) -> Self {
-        match answer.map(std::str::from_utf8) {
-            None => Self::Nothing,
-            Some(Ok(text)) if text.trim().is_empty() => Self::Nothing,
-            Some(Ok(text)) => TypedCode::new(text).map_or(Self::NoCode, Self::Code),
-            Some(Err(_)) => Self::NoCode,
-        }
-    }
-}
-
 /// The program's conversation function is missing or returned an error.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ConversationFailed;
+
+/// libpam does not take what it was given.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotKept;
 
 /// How something is said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,182 +100,201 @@ pub(crate) enum Tone {
     Info,
 }
 
-/// One call of `pam_sm_authenticate`. `silent` is `PAM_SILENT`: the program wants no texts.
-pub(crate) fn login(
-    host: &mut impl Host,
-    verifier: &impl Verifier,
-    options: &Options,
-    silent: bool,
-) -> PamResultCode {
-    let user = match host.user() {
-        Ok(user) => user,
-        Err(ConversationFailed) => {
-            let line = Line::of_login("no user name: login denied", &host.origin(), "");
-            host.log(Level::Error, &line);
-            return PamResultCode::PAM_CONV_ERR;
-        }
-    };
-    let origin = host.origin();
-    match user {
-        User::Named(user) => {
-            Login { host, verifier, options, silent, name: user.as_str(), origin }.run(&user)
-        }
-        User::Impossible { name, reason } => {
-            Login { host, verifier, options, silent, name: &name, origin }.run_impossible(&reason)
+/// What one call leaves for another on the same PAM handle. Nothing secret.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kept {
+    /// The daemon accepted a code of this user; nothing less.
+    CodeAccepted,
+    /// `account` asked for an enrolment or a rotation.
+    AskedFor,
+    /// `account` asked for nothing.
+    NotAskedFor,
+    /// The dialogue of an enrolment began, and has not ended well so far.
+    EnrolmentBegun,
+    /// It ended well.
+    EnrolmentDone,
+    /// There was nothing to be done.
+    NothingDone,
+}
+
+/// Where something is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// By `pam_sm_authenticate`.
+    Login,
+    /// By `pam_sm_acct_mgmt`.
+    Account,
+    /// By the first phase of `pam_sm_chauthtok`.
+    Enrolment,
+}
+
+impl Kept {
+    /// Where it belongs.
+    pub(crate) fn place(self) -> Place {
+        match self {
+            Self::CodeAccepted => Place::Login,
+            Self::AskedFor | Self::NotAskedFor => Place::Account,
+            Self::EnrolmentBegun | Self::EnrolmentDone | Self::NothingDone => Place::Enrolment,
         }
     }
 }
 
-struct Login<'a, H, V> {
-    host: &'a mut H,
-    verifier: &'a V,
-    options: &'a Options,
-    silent: bool,
-    name: &'a str,
-    origin: Origin,
+/// One call of an entry point.
+pub(crate) struct Call<'a, H, V> {
+    pub(crate) host: &'a mut H,
+    pub(crate) verifier: &'a V,
+    pub(crate) options: &'a Options,
+    /// `PAM_SILENT`: the program wants no texts.
+    pub(crate) silent: bool,
+    pub(crate) user: User,
+    pub(crate) origin: Origin,
 }
 
-impl<H: Host, V: Verifier> Login<'_, H, V> {
-    fn run(mut self, user: &UserName) -> PamResultCode {
-        let begun = self.verifier.begin(user, &self.origin);
-        self.debug(|| format!("begin: {begun:?}"));
-        match begun {
-            Ok(BeginAnswer::Prompt {}) => {}
-            Ok(BeginAnswer::Skip { reason: SkipReason::NoToken }) => {
-                if self.options.without_token == WithoutToken::Ignore {
-                    return self.ignore("no token, and nullok");
-                }
-                // Asked and verified like any other: that there is no token must not show.
+/// Why the daemon gave no decision.
+#[derive(Debug)]
+pub(crate) struct NoDecision {
+    /// For the log.
+    pub(crate) why: String,
+    excuse: Excuse,
+}
+
+/// Whether a login may pass without a decision.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Excuse {
+    /// Never: the daemon refused, or it is not the daemon.
+    Nothing,
+    /// Where the option `unavailable=ignore` says so.
+    TheOption,
+    /// A rule of the daemon's says so, whatever the option.
+    ARule,
+}
+
+impl NoDecision {
+    /// The daemon could not be asked.
+    pub(crate) fn of(error: &ClientError, options: &Options) -> Self {
+        let socket = options.socket.display();
+        let (excuse, why) = match error {
+            ClientError::Unreachable(error) => (
+                Excuse::TheOption,
+                format!(
+                    "cannot reach {socket} ({error}), is mfa-daemon running? \
+                     (systemctl status mfa.socket)"
+                ),
+            ),
+            ClientError::TimedOut => (
+                Excuse::TheOption,
+                format!(
+                    "{socket} kept this login waiting for {} s in all (journalctl -u mfa.service)",
+                    options.timeout.as_secs()
+                ),
+            ),
+            ClientError::Refused(refusal) => return Self::refused(refusal),
+            ClientError::Untrusted(error) => {
+                (Excuse::Nothing, format!("no code is sent to {socket}: {error}"))
             }
-            Ok(BeginAnswer::Unavailable {}) => return self.unavailable(&undecided()),
-            Ok(BeginAnswer::Error(refusal)) => return self.unavailable(&refused(&refusal.message)),
-            Err(error) => return self.unavailable(&self.no_answer(&error)),
-        }
-        let code = match self.ask() {
-            Ok(code) => code,
-            Err(answer) => return answer,
+            error => (Excuse::Nothing, format!("{socket}: {error}")),
         };
-        let verified = self.verifier.verify(user, code, &self.origin);
-        self.debug(|| format!("verify: {verified:?}"));
-        match verified {
-            Ok(VerifyAnswer::Accepted { failures, recovery_codes_left }) => {
-                self.accept(failures, recovery_codes_left)
-            }
-            Ok(VerifyAnswer::Wrong {}) => self.wrong("wrong code"),
-            Ok(VerifyAnswer::Replayed {}) => self.wrong("code used before"),
-            Ok(VerifyAnswer::Locked { seconds }) => self.locked(seconds),
-            Ok(VerifyAnswer::Unavailable {}) => self.unavailable(&undecided()),
-            Ok(VerifyAnswer::Error(refusal)) => self.unavailable(&refused(&refusal.message)),
-            Err(error) => self.unavailable(&self.no_answer(&error)),
-        }
+        Self { why, excuse }
     }
 
-    /// A name that no account can have: asked like any other, so that nothing shows, and denied
-    /// here, since the daemon takes no such name.
-    fn run_impossible(mut self, reason: &str) -> PamResultCode {
-        match self.ask() {
-            Ok(_) => self.wrong(reason),
-            Err(answer) => answer,
-        }
+    /// The daemon said so itself; `ignore` is a rule of its.
+    pub(crate) fn said(ignore: bool) -> Self {
+        let why = "mfa-daemon could not decide (journalctl -u mfa.service)".to_owned();
+        Self { why, excuse: if ignore { Excuse::ARule } else { Excuse::TheOption } }
     }
 
-    /// What was typed, or the answer to PAM where it is nothing to be sent.
-    fn ask(&mut self) -> Result<TypedCode, PamResultCode> {
-        match self.host.prompt(&self.options.prompt, self.options.echo) {
-            Ok(Typed::Code(code)) => Ok(code),
-            Ok(Typed::NoCode) => Err(self.wrong("the answer is no code")),
-            Ok(Typed::Nothing) => {
-                self.log(Level::Notice, "no code given: login denied");
-                Err(PamResultCode::PAM_AUTH_ERR)
+    /// The daemon does not want to.
+    pub(crate) fn refused(refusal: &ErrorAnswer) -> Self {
+        let why = format!("mfa-daemon refused: {}", refusal.message);
+        Self { why, excuse: Excuse::Nothing }
+    }
+
+    /// Does the login pass all the same?
+    pub(crate) fn is_ignored(&self, options: &Options) -> bool {
+        match self.excuse {
+            Excuse::Nothing => false,
+            Excuse::TheOption => options.unavailable == Unavailable::Ignore,
+            Excuse::ARule => true,
+        }
+    }
+}
+
+impl<'a, H: Host, V: Verifier> Call<'a, H, V> {
+    /// Finds out whom it is about.
+    pub(crate) fn new(
+        host: &'a mut H,
+        verifier: &'a V,
+        options: &'a Options,
+        silent: bool,
+    ) -> Result<Self, ConversationFailed> {
+        match host.user() {
+            Ok(user) => {
+                let origin = host.origin();
+                Ok(Self { host, verifier, options, silent, user, origin })
             }
             Err(ConversationFailed) => {
-                self.log(Level::Notice, "the prompt was not answered: login denied");
-                Err(PamResultCode::PAM_CONV_ERR)
+                let line = Line::of_login("no user name: login denied", &host.origin(), "");
+                host.log(Level::Error, &line);
+                Err(ConversationFailed)
             }
         }
     }
 
-    fn accept(&mut self, failures: u32, recovery_codes_left: Option<u8>) -> PamResultCode {
-        if self.options.words == Words::Normal {
-            self.log(Level::Info, "login accepted");
-        }
-        if let Some(text) = messages::accepted(failures, recovery_codes_left) {
-            self.say(Tone::Info, &text);
-        }
-        PamResultCode::PAM_SUCCESS
-    }
-
-    fn ignore(&mut self, reason: &str) -> PamResultCode {
-        if self.options.words == Words::Normal {
-            self.log(Level::Info, &format!("{reason}: not asked for a code"));
-        }
-        PamResultCode::PAM_IGNORE
-    }
-
-    fn wrong(&mut self, reason: &str) -> PamResultCode {
-        self.log(Level::Notice, &format!("{reason}: login denied"));
-        self.say(Tone::Error, messages::WRONG);
-        PamResultCode::PAM_AUTH_ERR
-    }
-
-    fn locked(&mut self, seconds: Option<u64>) -> PamResultCode {
-        let line = match seconds {
-            Some(seconds) => format!("locked for {seconds} s more: login denied"),
-            None => "locked until `mfa admin unlock`: login denied".to_owned(),
+    /// Is this user in the `exempt_group`? A group that cannot be looked up exempts nobody.
+    pub(crate) fn is_exempt(&mut self) -> bool {
+        let (Some(group), User::Named(user)) = (&self.options.exempt_group, &self.user) else {
+            return false;
         };
-        self.log(Level::Notice, &line);
-        self.say(Tone::Error, &messages::locked(seconds));
-        PamResultCode::PAM_MAXTRIES
+        match self.host.is_member(user, group) {
+            Ok(exempt) => exempt,
+            Err(error) => {
+                self.log(Level::Error, &format!("exempt_group={group}: {error}: nobody is exempt"));
+                false
+            }
+        }
     }
 
-    fn unavailable(&mut self, reason: &str) -> PamResultCode {
-        self.log(Level::Error, &format!("{reason}: login denied"));
+    /// The end of a call of `account` or `password` for which the daemon has no decision.
+    pub(crate) fn end_without_decision(&mut self, trouble: &NoDecision) -> PamResultCode {
+        if trouble.is_ignored(self.options) {
+            self.log(Level::Alert, &format!("{}: NOT CHECKED, login not denied", trouble.why));
+            return PamResultCode::PAM_IGNORE;
+        }
+        self.log(Level::Error, &format!("{}: login denied", trouble.why));
         self.say(Tone::Error, messages::NOT_CHECKED);
         PamResultCode::PAM_AUTHINFO_UNAVAIL
     }
 
-    fn no_answer(&self, error: &ClientError) -> String {
-        let socket = self.options.socket.display();
-        match error {
-            ClientError::Unreachable(error) => format!(
-                "cannot reach {socket} ({error}), is mfa-daemon running? (systemctl status mfa.socket)"
-            ),
-            ClientError::Refused(refusal) => refused(&refusal.message),
-            ClientError::TimedOut => format!(
-                "{socket} kept this login waiting for {} s in all (journalctl -u mfa.service)",
-                self.options.timeout.as_secs()
-            ),
-            ClientError::Untrusted(error) => format!("no code is sent to {socket}: {error}"),
-            error => format!("{socket}: {error}"),
-        }
-    }
-
-    fn say(&mut self, tone: Tone, text: &str) {
+    pub(crate) fn say(&mut self, tone: Tone, text: &str) {
         if !self.silent && self.options.words == Words::Normal {
             self.host.say(tone, text);
         }
     }
 
-    fn log(&mut self, level: Level, what: &str) {
-        let line = Line::of_login(what, &self.origin, self.name);
+    pub(crate) fn log(&mut self, level: Level, what: &str) {
+        let name = match &self.user {
+            User::Named(name) => name.as_str(),
+            User::Impossible { name, .. } => name,
+        };
+        let line = Line::of_login(what, &self.origin, name);
         self.host.log(level, &line);
     }
 
-    fn debug(&mut self, what: impl FnOnce() -> String) {
+    /// What is logged of a call that denied nothing.
+    pub(crate) fn info(&mut self, what: &str) {
+        if self.options.words == Words::Normal {
+            self.log(Level::Info, what);
+        }
+    }
+
+    /// What the daemon answered, with the option `debug`.
+    pub(crate) fn debug<A: AnswerTo>(&mut self, question: &str, answer: &Result<A, ClientError>) {
         if self.options.debug {
-            self.log(Level::Debug, &what());
+            let answer = match answer {
+                Ok(answer) => answer.name().to_owned(),
+                Err(error) => error.to_string(),
+            };
+            self.log(Level::Debug, &format!("{question}: {answer}"));
         }
     }
 }
-
-fn undecided() -> String {
-    "mfa-daemon could not decide (journalctl -u mfa.service)".to_owned()
-}
-
-fn refused(why: &str) -> String {
-    format!("mfa-daemon refused: {why}")
-}
-
-#[cfg(test)]
-#[path = "flow_tests.rs"]
-mod tests;

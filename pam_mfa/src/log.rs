@@ -15,6 +15,8 @@ const FIELD_MAX: usize = 128;
 /// How much a line matters, in syslog's terms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Level {
+    /// The login passed although nothing was checked.
+    Alert,
     /// The login was denied because something is broken or misconfigured.
     Error,
     /// The login was denied.
@@ -89,8 +91,12 @@ mod tests {
 
     #[test]
     fn the_user_stands_last() {
-        let origin =
-            Origin { service: "sshd".into(), rhost: Some("::1".into()), tty: Some("ssh".into()) };
+        let origin = Origin {
+            service: "sshd".into(),
+            rhost: Some("::1".into()),
+            tty: Some("ssh".into()),
+            ..Origin::default()
+        };
         assert_eq!(
             Line::of_login("wrong code: login denied", &origin, "x rhost=192.0.2.1").as_str(),
             "wrong code: login denied; rhost=::1 tty=ssh user=x rhost=192.0.2.1"
@@ -100,8 +106,12 @@ mod tests {
     #[test]
     fn the_longest_fields_leave_room_for_the_reason() {
         let long = "\u{1b}".repeat(300);
-        let origin =
-            Origin { service: long.clone(), rhost: Some(long.clone()), tty: Some(long.clone()) };
+        let origin = Origin {
+            service: long.clone(),
+            rhost: Some(long.clone()),
+            tty: Some(long.clone()),
+            ..Origin::default()
+        };
         let line = Line::of_login(&format!("wrong code: login denied{long}"), &origin, &long);
         assert!(line.as_str().len() <= LINE_MAX);
         assert!(line.as_str().starts_with("wrong code: login denied"));

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The options of the module's line in `/etc/pam.d`. Whatever is not understood is an error: a
 //! login must not run under rules that nobody wrote.
+//!
+//! Every option is taken on a line of every group, also where it has nothing to say there: the usual
+//! way to keep four lines alike is to write the same text on all of them, and an option that would
+//! do something else on another group's line does not exist.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -15,17 +19,38 @@ const SOCKET_MAX: usize = 107;
 /// The longest that `timeout` may be, in seconds.
 const TIMEOUT_MAX: u64 = 60;
 
+/// The most prompts of one conversation.
+const RETRY_MAX: u8 = 3;
+
+/// `echo_code` would show the password that `forward_pass` asks for.
+const CONTRADICTIONS: [(&str, &str); 2] =
+    [("try_first_pass", "use_first_pass"), ("echo_code", "forward_pass")];
+
 /// How the module was asked to behave.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// Where the daemon listens.
     pub(crate) socket: PathBuf,
-    /// What the user is asked.
-    pub(crate) prompt: String,
+    /// What the user is asked; `None` is the default, see [`Options::prompt`].
+    pub(crate) prompt: Option<String>,
     /// Is what is typed shown?
     pub(crate) echo: Echo,
     /// What does a user without a token get?
     pub(crate) without_token: WithoutToken,
+    /// Is a code looked for at the end of a password that is there already?
+    pub(crate) first_pass: FirstPass,
+    /// `forward_pass`: password and code are asked for together, and the password is handed on.
+    pub(crate) forward_pass: bool,
+    /// So many prompts in one conversation.
+    pub(crate) retry: u8,
+    /// Members of this group are not asked.
+    pub(crate) exempt_group: Option<String>,
+    /// `enroll`: what is due is done inside the login.
+    pub(crate) enroll: bool,
+    /// `observe`: check and log, never deny.
+    pub(crate) observe: bool,
+    /// What does a daemon that cannot be asked mean?
+    pub(crate) unavailable: Unavailable,
     /// How long the daemon may keep one login waiting in all, for both of its answers.
     pub(crate) timeout: Duration,
     /// How much is said and logged.
@@ -49,6 +74,26 @@ pub(crate) enum WithoutToken {
     /// Asked and denied like any other.
     Deny,
     /// `nullok`: this module does not count.
+    Ignore,
+}
+
+/// What becomes of a password that an earlier module left in `PAM_AUTHTOK`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FirstPass {
+    /// The default: it is not looked at.
+    Leave,
+    /// `try_first_pass`: the code at its end is tried, and the user asked where that did not help.
+    Try,
+    /// `use_first_pass`: the code at its end is all there is, and nobody is asked.
+    Use,
+}
+
+/// What it means that the daemon cannot be asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unavailable {
+    /// The default.
+    Deny,
+    /// `unavailable=ignore`: this module does not count, and an alert is logged each time.
     Ignore,
 }
 
@@ -80,6 +125,14 @@ pub(crate) enum OptionsError {
     PromptEmpty,
     /// `timeout` is not a number of seconds in its range.
     Timeout(String),
+    /// `retry` is not a number of prompts in its range.
+    Retry(String),
+    /// `exempt_group` names no group.
+    GroupEmpty,
+    /// `unavailable` is neither of its two words.
+    Unavailable(String),
+    /// Two options of which each forbids what the other wants.
+    Contradiction(&'static str, &'static str),
 }
 
 impl fmt::Display for OptionsError {
@@ -99,6 +152,16 @@ impl fmt::Display for OptionsError {
             Self::Timeout(value) => {
                 write!(f, "timeout={value}: a number of seconds from 1 to {TIMEOUT_MAX} is needed")
             }
+            Self::Retry(value) => {
+                write!(f, "retry={value}: a number of prompts from 1 to {RETRY_MAX} is needed")
+            }
+            Self::GroupEmpty => write!(f, "exempt_group: the name of a group is needed"),
+            Self::Unavailable(value) => {
+                write!(f, "unavailable={value}: it is 'deny' or 'ignore'")
+            }
+            Self::Contradiction(one, other) => {
+                write!(f, "the options {one} and {other} contradict each other, take one away")
+            }
         }
     }
 }
@@ -107,9 +170,16 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             socket: PathBuf::from(mfa_proto::DEFAULT_SOCKET),
-            prompt: messages::PROMPT.to_owned(),
+            prompt: None,
             echo: Echo::Off,
             without_token: WithoutToken::Deny,
+            first_pass: FirstPass::Leave,
+            forward_pass: false,
+            retry: 1,
+            exempt_group: None,
+            enroll: false,
+            observe: false,
+            unavailable: Unavailable::Deny,
             timeout: Duration::from_secs(5),
             words: Words::Normal,
             debug: false,
@@ -137,7 +207,21 @@ impl Options {
             }
             seen.push(name);
         }
+        for (one, other) in CONTRADICTIONS {
+            if seen.contains(&one) && seen.contains(&other) {
+                return Err(OptionsError::Contradiction(one, other));
+            }
+        }
         Ok(options)
+    }
+
+    /// What the user is asked.
+    pub(crate) fn prompt(&self) -> &str {
+        match &self.prompt {
+            Some(prompt) => prompt,
+            None if self.forward_pass => messages::PASSWORD_AND_CODE,
+            None => messages::PROMPT,
+        }
     }
 
     /// Takes one option and returns its name.
@@ -152,12 +236,44 @@ impl Options {
                 return Ok("socket");
             }
             ("prompt", Some(text)) => {
-                self.prompt = prompt(text)?;
+                self.prompt = Some(prompt(text)?);
                 return Ok("prompt");
             }
             ("timeout", Some(seconds)) => {
                 self.timeout = timeout(seconds)?;
                 return Ok("timeout");
+            }
+            ("retry", Some(prompts)) => {
+                self.retry = retry(prompts)?;
+                return Ok("retry");
+            }
+            ("exempt_group", Some(group)) => {
+                self.exempt_group = Some(exempt_group(group)?);
+                return Ok("exempt_group");
+            }
+            ("unavailable", Some(value)) => {
+                self.unavailable = unavailable(value)?;
+                return Ok("unavailable");
+            }
+            ("try_first_pass", _) => {
+                self.first_pass = FirstPass::Try;
+                "try_first_pass"
+            }
+            ("use_first_pass", _) => {
+                self.first_pass = FirstPass::Use;
+                "use_first_pass"
+            }
+            ("forward_pass", _) => {
+                self.forward_pass = true;
+                "forward_pass"
+            }
+            ("enroll", _) => {
+                self.enroll = true;
+                "enroll"
+            }
+            ("observe", _) => {
+                self.observe = true;
+                "observe"
             }
             ("echo_code", _) => {
                 self.echo = Echo::On;
@@ -207,96 +323,26 @@ fn timeout(seconds: &str) -> Result<Duration, OptionsError> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(args: &[&CStr]) -> Result<Options, OptionsError> {
-        Options::parse(args.iter().copied())
-    }
-
-    #[test]
-    fn no_options_are_the_documented_defaults() {
-        let options = parse(&[]).unwrap();
-        assert_eq!(options.socket, PathBuf::from("/run/mfa/mfa.sock"));
-        assert_eq!(options.prompt, "One-time code: ");
-        assert_eq!(options.echo, Echo::Off);
-        assert_eq!(options.without_token, WithoutToken::Deny);
-        assert_eq!(options.timeout, Duration::from_secs(5));
-        assert_eq!(options.words, Words::Normal);
-        assert!(!options.debug);
-    }
-
-    #[test]
-    fn every_option_is_taken() {
-        let all = [
-            c"socket=/run/x/y=z.sock",
-            c"prompt=Your_code: ",
-            c"echo_code",
-            c"nullok",
-            c"timeout=60",
-            c"quiet",
-            c"debug",
-        ];
-        assert_eq!(
-            parse(&all).unwrap(),
-            Options {
-                socket: PathBuf::from("/run/x/y=z.sock"),
-                prompt: "Your code: ".to_owned(),
-                echo: Echo::On,
-                without_token: WithoutToken::Ignore,
-                timeout: Duration::from_secs(60),
-                words: Words::Few,
-                debug: true,
-            }
-        );
-        for option in all {
-            assert!(parse(&[option]).is_ok(), "{option:?}");
-            assert!(matches!(parse(&[option, option]), Err(OptionsError::Twice(_))), "{option:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_understood_is_an_error_that_names_it() {
-        assert!(parse(&[c"nullok"]).is_ok());
-        for (bad, named) in [
-            (c"nullokk", "nullokk"),
-            (c"Nullok", "Nullok"),
-            (c"", "''"),
-            (c"retry=3", "retry=3"),
-            (c"try_first_pass", "try_first_pass"),
-            (c"unavailable=ignore", "unavailable=ignore"),
-            (c"observe", "observe"),
-            (c"panic", "panic"),
-            (c"nullok=no", "nullok takes no value"),
-            (c"quiet=", "quiet takes no value"),
-            (c"socket", "socket"),
-            (c"socket=", "absolute"),
-            (c"socket=run/mfa.sock", "absolute"),
-            (c"socket=@mfa", "absolute"),
-            (c"prompt", "prompt"),
-            (c"prompt=", "prompt"),
-            (c"timeout", "timeout"),
-            (c"timeout=", "timeout"),
-            (c"timeout=0", "1 to 60"),
-            (c"timeout=61", "1 to 60"),
-            (c"timeout=-1", "1 to 60"),
-            (c"timeout=+5", "1 to 60"),
-            (c"timeout=5s", "1 to 60"),
-            (c"timeout= 5", "1 to 60"),
-            (c"timeout=99999999999999999999999", "1 to 60"),
-            (c"prompt=\xff", "prompt=\u{fffd}"),
-        ] {
-            let error = parse(&[c"debug", bad]).unwrap_err().to_string();
-            assert!(error.contains(named), "{bad:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_socket_path_is_taken_up_to_the_length_that_connects() {
-        let path = |len: usize| format!("socket=/{}", "s".repeat(len - 1));
-        let parse_text = |text: String| parse(&[&std::ffi::CString::new(text).unwrap()]);
-        assert!(parse_text(path(107)).is_ok());
-        assert_eq!(parse_text(path(108)), Err(OptionsError::SocketTooLong(108)));
+fn retry(prompts: &str) -> Result<u8, OptionsError> {
+    let digits = prompts.bytes().all(|byte| byte.is_ascii_digit());
+    match prompts.parse::<u8>() {
+        Ok(number) if digits && (1..=RETRY_MAX).contains(&number) => Ok(number),
+        _ => Err(OptionsError::Retry(prompts.to_owned())),
     }
 }
+
+fn exempt_group(group: &str) -> Result<String, OptionsError> {
+    if group.is_empty() { Err(OptionsError::GroupEmpty) } else { Ok(group.to_owned()) }
+}
+
+fn unavailable(value: &str) -> Result<Unavailable, OptionsError> {
+    match value {
+        "deny" => Ok(Unavailable::Deny),
+        "ignore" => Ok(Unavailable::Ignore),
+        _ => Err(OptionsError::Unavailable(value.to_owned())),
+    }
+}
+
+#[cfg(test)]
+#[path = "options_tests.rs"]
+mod tests;

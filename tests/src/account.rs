@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mfa_crypto::{Algorithm, Digits, Period, Secret, hotp, step};
+use mfa_crypto::{Algorithm, Digits, Period, Secret, base32_decode, hotp, step};
 use mfa_proto::admin::{ImportedMoving, ImportedToken};
 use mfa_proto::{Blob, UserName};
 
@@ -34,6 +34,19 @@ impl Account {
     #[must_use]
     pub fn hotp(name: &str) -> Self {
         Self { name: name.to_owned(), secret: secret_of(name), moves: Moves::WithUse }
+    }
+
+    /// A token whose base32 text somebody was shown.
+    #[must_use]
+    pub fn shown(name: &str, base32: &str) -> Self {
+        let secret = base32_decode(base32).expect("base32").expose().to_vec();
+        Self { name: name.to_owned(), secret, moves: Moves::WithTime }
+    }
+
+    /// The code of the step that is so many away from the present one.
+    #[must_use]
+    pub fn code_in(&self, steps: u64) -> String {
+        self.code(step_now() + steps)
     }
 
     /// The code of `counter`, or of that step.

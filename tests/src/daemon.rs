@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mfa_proto::admin::{AdminAnswer, AdminImport};
-use mfa_proto::{Client, Deadline, Request};
+use mfa_proto::admin::{AdminAnswer, AdminBypass, AdminImport, AdminInvite};
+use mfa_proto::{Client, Deadline, Request, UserName};
 use tempfile::TempDir;
 
 use crate::account::Account;
@@ -25,6 +25,8 @@ const IMPORT_BATCH: usize = 200;
 pub struct Daemon {
     home: TempDir,
     program: PathBuf,
+    /// What its clock is ahead of the real one, as libfaketime takes it.
+    clock: Option<String>,
     process: Option<Child>,
 }
 
@@ -35,17 +37,28 @@ impl Daemon {
         Self::start_program(artifacts::daemon())
     }
 
+    /// Starts one whose configuration has these lines as well.
+    #[must_use]
+    pub fn start_with(lines: &str) -> Self {
+        Self::start_configured(artifacts::daemon(), lines)
+    }
+
     /// Starts another build of it.
     #[must_use]
     pub fn start_program(program: PathBuf) -> Self {
+        Self::start_configured(program, "")
+    }
+
+    fn start_configured(program: PathBuf, lines: &str) -> Self {
         let home = tempfile::tempdir().expect("a private directory");
         let at = home.path().display();
         let configuration = format!(
             "socket = \"{at}/mfa.sock\"\nissuer = \"test\"\n\
-             [store]\nurl = \"sqlite:{at}/mfa.db\"\n[master_key]\nfile = \"{at}/master.key\"\n"
+             [store]\nurl = \"sqlite:{at}/mfa.db\"\n[master_key]\nfile = \"{at}/master.key\"\n\
+             {lines}"
         );
         fs::write(home.path().join("mfa.toml"), configuration).expect("mfa.toml");
-        let mut daemon = Self { home, program, process: None };
+        let mut daemon = Self { home, program, clock: None, process: None };
         daemon.run();
         daemon
     }
@@ -92,6 +105,30 @@ impl Daemon {
         account
     }
 
+    /// An administrator's invite code.
+    #[must_use]
+    pub fn invite(&self, user: &str) -> String {
+        let user = UserName::new(user).expect("a name");
+        self.issue(&Request::AdminInvite(AdminInvite { user, seconds: 3600 }))
+    }
+
+    /// An administrator's bypass code for one login.
+    #[must_use]
+    pub fn bypass(&self, user: &str) -> String {
+        let user = UserName::new(user).expect("a name");
+        let bypass = AdminBypass { user, seconds: 3600, uses: 1, service: None };
+        self.issue(&Request::AdminBypass(bypass))
+    }
+
+    fn issue(&self, request: &Request) -> String {
+        let deadline = Deadline::after(PATIENCE);
+        let mut client = Client::connect(&self.socket(), deadline).expect("a daemon");
+        match client.call(request, deadline).expect("an answer") {
+            AdminAnswer::Issued { code, .. } => code.as_str().to_owned(),
+            other => panic!("no code: {other:?}"),
+        }
+    }
+
     /// Its process id, for signals.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -121,6 +158,13 @@ impl Daemon {
         self.run();
     }
 
+    /// Starts it again with a clock that is so many days ahead.
+    pub fn restart_ahead(&mut self, days: u64) {
+        self.kill();
+        self.clock = Some(format!("+{days}d"));
+        self.run();
+    }
+
     /// Sends the signal with that name, such as `STOP`.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill")
@@ -134,7 +178,15 @@ impl Daemon {
     fn run(&mut self) {
         let log =
             File::options().create(true).append(true).open(self.log_path()).expect("the log file");
-        let process = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if let Some(clock) = &self.clock {
+            // Not through faketime(1), which would stay between this process and the daemon.
+            command
+                .env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1")
+                .env("FAKETIME", clock)
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
+        let process = command
             .arg("--config")
             .arg(self.home.path().join("mfa.toml"))
             .env_remove("JOURNAL_STREAM")

@@ -9,7 +9,8 @@ use std::thread;
 
 use mfa_proto::Request;
 use mfa_proto::frame::{self, HEADER_LEN};
-use mfa_proto::login::{BeginAnswer, VerifyAnswer};
+use mfa_proto::login::{Accepted, BeginAnswer, VerifyAnswer};
+use serde::Serialize;
 use tempfile::TempDir;
 
 /// What is done with a question.
@@ -25,7 +26,7 @@ pub enum Reply {
 /// Listens until the test ends.
 pub struct FakeDaemon {
     home: TempDir,
-    questions: Arc<Mutex<Vec<String>>>,
+    questions: Arc<Mutex<Vec<(&'static str, String)>>>,
 }
 
 impl FakeDaemon {
@@ -41,8 +42,8 @@ impl FakeDaemon {
             let mut open = Vec::new();
             for stream in listener.incoming() {
                 let mut stream = stream.expect("a connection");
-                let Some((id, request)) = read(&mut stream) else { continue };
-                seen.lock().expect("the list").push(name(&request).to_owned());
+                let Some((id, request, text)) = read(&mut stream) else { continue };
+                seen.lock().expect("the list").push((name(&request), text));
                 // That the other end is gone is its business.
                 match answer(id, &request) {
                     Reply::Bytes(bytes) => drop(stream.write_all(&bytes)),
@@ -75,20 +76,32 @@ impl FakeDaemon {
     /// The types of the questions so far.
     #[must_use]
     pub fn questions(&self) -> Vec<String> {
-        self.questions.lock().expect("the list").clone()
+        self.questions.lock().expect("the list").iter().map(|(name, _)| (*name).into()).collect()
+    }
+
+    /// All of them as they came.
+    #[must_use]
+    pub fn sent(&self) -> Vec<String> {
+        self.questions.lock().expect("the list").iter().map(|(_, text)| text.clone()).collect()
     }
 }
 
 /// The real answer to `begin`.
 #[must_use]
 pub fn prompt(id: u64) -> Reply {
-    Reply::Bytes(frame::encode(id, BeginAnswer::Prompt {}).expect("a frame").to_vec())
+    answer(id, BeginAnswer::Prompt { digits: 6, observe: false })
+}
+
+/// A well-formed answer.
+#[must_use]
+pub fn answer(id: u64, answer: impl Serialize) -> Reply {
+    Reply::Bytes(frame::encode(id, answer).expect("a frame").to_vec())
 }
 
 /// The frame that lets in.
 #[must_use]
 pub fn accepted(id: u64) -> Vec<u8> {
-    let answer = VerifyAnswer::Accepted { failures: 0, recovery_codes_left: None };
+    let answer = VerifyAnswer::Accepted(Accepted::default());
     frame::encode(id, answer).expect("a frame").to_vec()
 }
 
@@ -99,18 +112,22 @@ pub fn framed(payload: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes(), payload].concat()
 }
 
-fn read(stream: &mut UnixStream) -> Option<(u64, Request)> {
+fn read(stream: &mut UnixStream) -> Option<(u64, Request, String)> {
     let mut header = [0; HEADER_LEN];
     stream.read_exact(&mut header).ok()?;
     let mut payload = vec![0; frame::payload_len(header).ok()?];
     stream.read_exact(&mut payload).ok()?;
-    frame::decode(&payload).ok().map(|frame| (frame.id, frame.body))
+    let text = String::from_utf8_lossy(&payload).into_owned();
+    frame::decode(&payload).ok().map(|frame| (frame.id, frame.body, text))
 }
 
 fn name(request: &Request) -> &'static str {
     match request {
         Request::Begin(_) => "begin",
         Request::Verify(_) => "verify",
+        Request::Account(_) => "account",
+        Request::LoginProvision(_) => "login_provision",
+        Request::LoginConfirm(_) => "login_confirm",
         _ => "something else",
     }
 }

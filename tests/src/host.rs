@@ -82,13 +82,16 @@ impl Host {
     /// Starts the login and waits until the user is asked.
     #[must_use]
     pub fn until_prompt(self) -> Prompted {
-        assert!(self.answers.is_empty(), "answers are given to what is returned");
-        let mut prompted = self.spawn();
-        while !prompted.printed.contains("prompt: ") {
-            let read = prompted.stdout.read_line(&mut prompted.printed).expect("a line");
-            assert!(read > 0, "ended before a prompt: {}", prompted.printed);
-        }
+        let mut prompted = self.start();
+        prompted.until("prompt: ");
         prompted
+    }
+
+    /// Starts the login without waiting for anything.
+    #[must_use]
+    pub fn start(self) -> Prompted {
+        assert!(self.answers.is_empty(), "answers are given to what is returned");
+        self.spawn()
     }
 
     fn spawn(self) -> Prompted {
@@ -112,6 +115,20 @@ impl Prompted {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Waits until this was printed.
+    pub fn until(&mut self, text: &str) {
+        while !self.printed.contains(text) {
+            let read = self.stdout.read_line(&mut self.printed).expect("a line");
+            assert!(read > 0, "ended before {text}: {}", self.printed);
+        }
+    }
+
+    /// What was printed so far.
+    #[must_use]
+    pub fn printed(&self) -> &str {
+        &self.printed
     }
 
     /// Answers without waiting for what comes of it.

@@ -67,6 +67,9 @@ pub enum Item {
 /// `PAM_SILENT`
 pub const SILENT: c_int = 0x8000;
 
+/// `PAM_CHANGE_EXPIRED_AUTHTOK`
+pub const CHANGE_EXPIRED: c_int = 0x0020;
+
 const PAM_CONV: c_int = 5;
 const PAM_FAIL_DELAY: c_int = 10;
 const PAM_SUCCESS: c_int = 0;
@@ -157,6 +160,7 @@ unsafe extern "C" {
     ) -> c_int;
     fn pam_end(handle: *mut PamHandle, status: c_int) -> c_int;
     fn pam_set_item(handle: *mut PamHandle, item: c_int, value: *const c_void) -> c_int;
+    fn pam_putenv(handle: *mut PamHandle, name_value: *const c_char) -> c_int;
     fn pam_authenticate(handle: *mut PamHandle, flags: c_int) -> c_int;
     fn pam_setcred(handle: *mut PamHandle, flags: c_int) -> c_int;
     fn pam_acct_mgmt(handle: *mut PamHandle, flags: c_int) -> c_int;
@@ -211,6 +215,13 @@ impl<C: Conversation> Transaction<C> {
     /// Sets an item.
     pub fn set_item(&self, item: Item, value: &CStr) {
         self.set(item as c_int, value.as_ptr().cast());
+    }
+
+    /// Sets a variable of the handle's environment, as `NAME=VALUE`.
+    pub fn put_variable(&self, name_value: &CStr) {
+        // SAFETY: `handle` is valid, the text is NUL-terminated, and libpam copies it.
+        let result = unsafe { pam_putenv(self.handle, name_value.as_ptr()) };
+        assert_eq!(result, PAM_SUCCESS, "pam_putenv");
     }
 
     /// Takes the conversation function away, as a program without one.

@@ -44,14 +44,12 @@ pub(super) fn run(daemon: &Daemon, console: &mut Console) -> Result<Exit, Failur
 }
 
 fn page(users: &[UserStatus], with_heading: bool, zone: &TimeZone) -> String {
-    let mut table = Table::new(["USER", "TOKENS", "PENDING", "FAILURES", "LOCKED", "LAST USED"]);
+    let mut table = Table::new(["USER", "TOKENS", "FAILURES", "LOCKED", "LAST USED"]);
     for user in users {
-        let active = user.tokens.iter().filter(|token| token.active).count();
         let last = user.tokens.iter().filter_map(|token| token.last_used).max();
         table.push([
             user.user.to_string(),
-            active.to_string(),
-            (user.tokens.len() - active).to_string(),
+            user.tokens.len().to_string(),
             user.failures.to_string(),
             lock(user).unwrap_or_else(|| "no".to_owned()),
             last.map_or_else(|| "never".to_owned(), |time| clock::local(time, zone)),

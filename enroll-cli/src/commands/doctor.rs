@@ -5,7 +5,9 @@
 //! JSON: `{"severity":"ok"|"warn"|"bad","subject":…,"finding":…,"mend":…}`, one object a finding;
 //! no `mend` where there is nothing to mend.
 
-use std::path::{Path, PathBuf};
+mod pam;
+
+use std::path::Path;
 
 use mfa_proto::Request;
 use mfa_proto::exchange::ExchangeAnswer;
@@ -17,37 +19,11 @@ use crate::clock;
 use crate::console::Console;
 use crate::daemon::Daemon;
 use crate::failure::{Exit, Failure};
-use crate::pam_stack::{self, Flaw, MODULE};
+use crate::messages;
 use crate::table::printable;
-
-/// Where PAM has its services.
-const PAM_DIRECTORY: &str = "/etc/pam.d";
-
-/// Where PAM has its modules, below the library directories of the distributions.
-const LIBRARIES: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
 
 /// systemd-timesyncd makes it once the clock has been set from the network.
 const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
-
-/// The services that log somebody in or unlock a screen. Only those that are installed are looked at.
-const SERVICES: [&str; 16] = [
-    "sshd",
-    "login",
-    "sudo",
-    "sudo-i",
-    "su",
-    "su-l",
-    "polkit-1",
-    "gdm-password",
-    "lightdm",
-    "sddm",
-    "kde",
-    "i3lock",
-    "swaylock",
-    "xscreensaver",
-    "cockpit",
-    "vlock",
-];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,7 +49,7 @@ pub(super) fn run(daemon: &Daemon, console: &mut Console) -> Result<Exit, Failur
         findings.extend(own_status(daemon));
     }
     findings.push(clock(clock::now()?, Path::new(SYNCHRONISED).exists()));
-    findings.extend(pam(Path::new(PAM_DIRECTORY), &module_directories(), daemon.socket()));
+    findings.extend(pam::of_machine(daemon.socket()));
     for finding in &findings {
         show(finding, console)?;
     }
@@ -163,16 +139,19 @@ fn own_status(daemon: &Daemon) -> Option<Finding> {
         let finding = "too many wrong codes: no code is checked".to_owned();
         return Some(bad(&subject, finding, format!("mfa admin unlock {user}")));
     }
-    let active = status.tokens.iter().filter(|token| token.active).count();
-    Some(match active {
+    if status.tokens.iter().any(|token| token.rotation_due) {
+        return Some(warn(&subject, messages::ROTATION_DUE.to_owned(), "mfa rotate".to_owned()));
+    }
+    Some(match status.tokens.len() {
         0 => warn(
             &subject,
-            "has no active token: denied where the module is used, let in without a code where \
+            "has no token: denied where the module is used, let in without a code where \
              its line says nullok"
                 .to_owned(),
             "mfa enroll".to_owned(),
         ),
-        active => ok(&subject, format!("has {active} active of {} tokens", status.tokens.len())),
+        1 => ok(&subject, "has 1 token".to_owned()),
+        tokens => ok(&subject, format!("has {tokens} tokens")),
     })
 }
 
@@ -192,147 +171,6 @@ fn clock(now: u64, synchronised: bool) -> Finding {
             .to_owned(),
         "timedatectl set-ntp true (nothing to do where chrony or ntpd keeps it)".to_owned(),
     )
-}
-
-fn pam(directory: &Path, modules: &[PathBuf], socket: &Path) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut used = false;
-    for service in SERVICES {
-        if !directory.join(service).exists() {
-            continue;
-        }
-        let stack = match pam_stack::read(directory, service) {
-            Ok(stack) => stack,
-            Err(error) => {
-                let finding = format!("{error}; PAM denies or falls back to `other`");
-                findings.push(bad(
-                    service,
-                    finding,
-                    format!("pamtester {service} USER authenticate"),
-                ));
-                continue;
-            }
-        };
-        let lines = pam_stack::module_lines(&stack);
-        if lines.is_empty() {
-            findings.push(warn(
-                service,
-                "no line names pam_mfa.so: it asks for no code".to_owned(),
-                format!(
-                    "pam-auth-update --enable mfa, or after the password in {}: auth required {MODULE}",
-                    directory.join(service).display()
-                ),
-            ));
-            continue;
-        }
-        used = true;
-        let flaws = pam_stack::flaws(&stack);
-        if flaws.is_empty() {
-            let places: Vec<String> = lines.iter().map(|line| line.place()).collect();
-            findings.push(ok(service, format!("asks for a code ({})", places.join(", "))));
-        }
-        findings.extend(flaws.into_iter().map(|flaw| flawed(service, flaw)));
-        for line in lines {
-            findings.extend(settings(service, line, modules, socket));
-        }
-    }
-    if !used {
-        findings.push(bad(
-            "PAM",
-            format!(
-                "no service in {} uses {MODULE}: no login asks for a code",
-                directory.display()
-            ),
-            "pam-auth-update --enable mfa".to_owned(),
-        ));
-    }
-    findings
-}
-
-fn flawed(service: &str, flaw: Flaw) -> Finding {
-    match flaw {
-        Flaw::Skipped(line) => bad(
-            service,
-            format!(
-                "`{}` ({}) ends the stack or jumps over {MODULE}: its success needs no code",
-                line.text,
-                line.place()
-            ),
-            "put the line with pam_mfa.so before it, or make it `requisite`".to_owned(),
-        ),
-        Flaw::NotHeld(line) => bad(
-            service,
-            format!("`{}` ({}): a wrong code does not deny the login", line.text, line.place()),
-            format!("auth required {MODULE}{}", options(&line.arguments)),
-        ),
-        Flaw::Option { line, option } => bad(
-            service,
-            format!(
-                "{}: the module knows no option {option:?} and denies every login",
-                line.place()
-            ),
-            format!("remove {option:?} there"),
-        ),
-    }
-}
-
-/// What a line sets that need not be wrong.
-fn settings(
-    service: &str,
-    line: &pam_stack::Line,
-    modules: &[PathBuf],
-    socket: &Path,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let path = Path::new(&line.module);
-    let installed = if path.is_absolute() {
-        path.exists()
-    } else {
-        modules.iter().any(|directory| directory.join(path).exists())
-    };
-    if !installed {
-        findings.push(bad(
-            service,
-            format!(
-                "{} names {}, which is not installed: every login is denied",
-                line.place(),
-                line.module
-            ),
-            "install the package of mfa, or remove the line".to_owned(),
-        ));
-    }
-    if line.arguments.iter().any(|argument| argument == "nullok") {
-        findings.push(warn(
-            service,
-            "nullok: who has no token is let in without a code".to_owned(),
-            format!("once everybody is enrolled, remove nullok in {}", line.place()),
-        ));
-    }
-    let other = line.arguments.iter().find_map(|argument| argument.strip_prefix("socket="));
-    if let Some(other) = other.filter(|other| Path::new(other) != socket) {
-        findings.push(warn(
-            service,
-            format!("{} asks another daemon than was looked at here", line.place()),
-            format!("mfa --socket {other} doctor"),
-        ));
-    }
-    findings
-}
-
-fn options(arguments: &[String]) -> String {
-    arguments.iter().map(|argument| format!(" {argument}")).collect()
-}
-
-/// `security` of every library directory and of every architecture below it.
-fn module_directories() -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for library in LIBRARIES {
-        found.push(Path::new(library).join("security"));
-        let below = std::fs::read_dir(library).into_iter().flatten().flatten();
-        found.extend(below.map(|entry| entry.path().join("security")));
-    }
-    found.retain(|directory| directory.is_dir());
-    found
 }
 
 fn ok(subject: &str, finding: String) -> Finding {

@@ -2,18 +2,25 @@
 //! One file a command.
 
 mod admin_import;
+mod admin_issue;
 mod admin_list;
 mod admin_unlock;
 mod code;
 mod completions;
 mod doctor;
-
+mod end_grace;
 mod enroll;
+mod explain;
+mod new_token;
+mod proof;
+mod recovery_codes;
 mod revoke;
+mod rotate;
 mod status;
 mod verify;
 
 use mfa_proto::UserName;
+use mfa_proto::status::TokenStatus;
 use nix::unistd::{User, geteuid};
 
 use crate::arguments::{Admin, Arguments, Command, OfUser};
@@ -28,17 +35,25 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Exit, F
         Command::Enroll(enroll) => enroll::run(enroll, &daemon, console),
         Command::Code(code) => until_unread(code::run(&code, console)),
         Command::Verify(verify) => verify::run(verify, &daemon, console),
-        Command::Status(of) => status::run(&of, &daemon, console),
+        Command::Status(status) => status::run(&status, &daemon, console),
+        Command::Rotate(rotate) => rotate::run(&rotate, &daemon, console),
+        Command::RecoveryCodes(of) => recovery_codes::run(&of, &daemon, console),
+        Command::Explain(explain) => explain::run(explain, &daemon, console),
         Command::Revoke(revoke) => revoke::run(revoke, &daemon, console),
-        Command::Admin { command: Admin::List } => until_unread(admin_list::run(&daemon, console)),
-        Command::Admin { command: Admin::Unlock { user } } => {
-            admin_unlock::run(&user, &daemon, console)
-        }
-        Command::Admin { command: Admin::Import(import) } => {
-            admin_import::run(&import, &daemon, console)
-        }
+        Command::Admin { command } => administer(command, &daemon, console),
         Command::Doctor => doctor::run(&daemon, console),
         Command::Completions { shell } => completions::run(shell, console),
+    }
+}
+
+fn administer(command: Admin, daemon: &Daemon, console: &mut Console) -> Result<Exit, Failure> {
+    match command {
+        Admin::List => until_unread(admin_list::run(daemon, console)),
+        Admin::Unlock { user } => admin_unlock::run(&user, daemon, console),
+        Admin::Invite(invite) => admin_issue::invite(invite, daemon, console),
+        Admin::Bypass(bypass) => admin_issue::bypass(bypass, daemon, console),
+        Admin::EndGrace { user } => end_grace::run(&user, daemon, console),
+        Admin::Import(import) => admin_import::run(&import, daemon, console),
     }
 }
 
@@ -61,5 +76,21 @@ fn user(of: &OfUser) -> Result<UserName, Failure> {
     UserName::new(user.name).map_err(|_| nameless())
 }
 
-/// How often a current code is asked for where somebody can answer.
-const TRIES: u32 = 3;
+/// The token that is meant: the one named, or the only one.
+fn token(daemon: &Daemon, user: &UserName, name: Option<&str>) -> Result<TokenStatus, Failure> {
+    let mut tokens = daemon.status(user)?.tokens;
+    if let Some(name) = name {
+        let place = tokens.iter().position(|token| token.name == name);
+        let missing = || Failure::NoSuchToken { user: user.clone(), name: name.to_owned() };
+        return place.map(|place| tokens.swap_remove(place)).ok_or_else(missing);
+    }
+    match (tokens.pop(), tokens.is_empty()) {
+        (None, _) => Err(Failure::NoToken(user.clone())),
+        (Some(only), true) => Ok(only),
+        (Some(last), false) => {
+            tokens.push(last);
+            let names = tokens.into_iter().map(|token| token.name).collect();
+            Err(Failure::SeveralTokens { user: user.clone(), names })
+        }
+    }
+}

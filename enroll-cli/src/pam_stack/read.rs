@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Reads the `auth` lines of a service with everything that it includes.
+//! Reads the lines of one group of a service with everything that it includes.
 
 use std::fmt;
 use std::fs;
@@ -10,6 +10,24 @@ use super::control::Control;
 
 /// Files within files; Linux-PAM stops at the same depth.
 const DEPTH_MAX: usize = 16;
+
+/// What a line is for (pam.d(5)); `session` does not matter here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Group {
+    Auth,
+    Account,
+    Password,
+}
+
+impl Group {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Account => "account",
+            Self::Password => "password",
+        }
+    }
+}
 
 /// A line that names a module.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,22 +78,32 @@ impl Line {
         Path::new(&self.module).file_name().is_some_and(|name| name == module)
     }
 
+    /// Whether this option without a value is among its arguments.
+    pub(crate) fn has(&self, option: &str) -> bool {
+        self.arguments.iter().any(|argument| argument == option)
+    }
+
     /// Where it stands.
     pub(crate) fn place(&self) -> String {
         format!("{} line {}", self.file.display(), self.number)
     }
 }
 
-/// The `auth` stack of the file `service` in `directory`.
-pub(crate) fn read(directory: &Path, service: &str) -> Result<Vec<Entry>, StackError> {
+/// The stack of one group of the file `service` in `directory`.
+pub(crate) fn read(
+    directory: &Path,
+    service: &str,
+    group: Group,
+) -> Result<Vec<Entry>, StackError> {
     let mut entries = Vec::new();
-    read_into(directory, service, 0, &mut entries)?;
+    read_into(directory, service, group, 0, &mut entries)?;
     Ok(entries)
 }
 
 fn read_into(
     directory: &Path,
     name: &str,
+    group: Group,
     depth: usize,
     entries: &mut Vec<Entry>,
 ) -> Result<(), StackError> {
@@ -92,20 +120,20 @@ fn read_into(
         let Some(kind) = words.next() else { continue };
         if kind == "@include" {
             let file = words.next().ok_or_else(bad)?;
-            read_into(directory, &file, depth + 1, entries)?;
+            read_into(directory, &file, group, depth + 1, entries)?;
             continue;
         }
         // A leading - silences a missing module.
-        if !kind.trim_start_matches('-').eq_ignore_ascii_case("auth") {
+        if !kind.trim_start_matches('-').eq_ignore_ascii_case(group.as_str()) {
             continue;
         }
         let control = words.next().ok_or_else(bad)?;
         let module = words.next().ok_or_else(bad)?;
         match control.to_ascii_lowercase().as_str() {
-            "include" => read_into(directory, &module, depth + 1, entries)?,
+            "include" => read_into(directory, &module, group, depth + 1, entries)?,
             "substack" => {
                 let mut inner = Vec::new();
-                read_into(directory, &module, depth + 1, &mut inner)?;
+                read_into(directory, &module, group, depth + 1, &mut inner)?;
                 entries.push(Entry::Substack(inner));
             }
             _ => entries.push(Entry::Line(Line {

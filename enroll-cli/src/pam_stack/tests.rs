@@ -17,7 +17,7 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn flaws_of(text: &str) -> Vec<Flaw> {
     let directory = directory(&[("s", text)]);
-    flaws(&read(directory.path(), "s").unwrap())
+    flaws(&read(directory.path(), "s", Group::Auth).unwrap())
 }
 
 const DEBIAN_AUTH: &str = "\
@@ -35,7 +35,7 @@ fn the_packaged_profile_on_debian_has_no_flaw() {
         ("su-l", "#%PAM-1.0\nauth include su # the same\nsession required pam_x.so\n"),
     ]);
     for service in ["common-auth", "su", "su-l"] {
-        let stack = read(directory.path(), service).unwrap();
+        let stack = read(directory.path(), service, Group::Auth).unwrap();
         assert_eq!(flaws(&stack), [], "{service}");
         let lines = module_lines(&stack);
         assert_eq!(lines.len(), 1);
@@ -86,7 +86,7 @@ fn what_ends_a_substack_ends_only_that() {
         ("inner", "auth sufficient pam_unix.so\nauth required pam_mfa.so\n"),
         ("nested", "auth substack inner\n"),
     ]);
-    let flaws_of = |service| flaws(&read(directory.path(), service).unwrap());
+    let flaws_of = |service| flaws(&read(directory.path(), service, Group::Auth).unwrap());
     assert_eq!(flaws_of("good"), []);
     assert!(matches!(&flaws_of("bad")[..], [Flaw::Skipped(_)]));
     assert!(matches!(&flaws_of("nested")[..], [Flaw::Skipped(_)]));
@@ -111,7 +111,7 @@ fn options_that_the_module_does_not_know_are_found() {
     let good =
         "auth required /lib/security/pam_mfa.so socket=/run/x \\\n  [prompt=Your code: ] debug\n";
     assert_eq!(flaws_of(good), []);
-    let found = flaws_of("auth required pam_mfa.so nullok nulok retry=3\n");
+    let found = flaws_of("auth required pam_mfa.so nullok nulok retry=3 retries=3\n");
     let options: Vec<_> = found
         .iter()
         .map(|flaw| match flaw {
@@ -119,7 +119,7 @@ fn options_that_the_module_does_not_know_are_found() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(options, ["nulok", "retry=3"]);
+    assert_eq!(options, ["nulok", "retries=3"]);
 }
 
 #[test]
@@ -131,11 +131,48 @@ fn a_stack_that_pam_cannot_read_is_an_error_with_its_place() {
         ("missing", "auth include nothing\n"),
         ("good", "auth required pam_unix.so\n"),
     ]);
-    let error = |service| read(directory.path(), service).unwrap_err();
-    assert!(read(directory.path(), "good").is_ok());
+    let error = |service| read(directory.path(), service, Group::Auth).unwrap_err();
+    assert!(read(directory.path(), "good", Group::Auth).is_ok());
     assert!(matches!(error("loop"), StackError::Depth(_)));
     assert!(matches!(error("short"), StackError::Line(_, 1)));
     assert!(matches!(error("control"), StackError::Line(_, 2)));
     assert!(matches!(error("missing"), StackError::Io(..)));
     assert!(matches!(error("absent"), StackError::Io(..)));
+}
+
+#[test]
+fn each_group_has_a_stack_of_its_own() {
+    let directory = directory(&[
+        ("s", "auth required pam_a.so\naccount include more\nPassword required pam_p.so\n"),
+        ("more", "auth required pam_b.so\naccount required pam_c.so\n"),
+    ]);
+    let modules = |group| -> Vec<String> {
+        let stack = read(directory.path(), "s", group).unwrap();
+        let name = |entry: &Entry| match entry {
+            Entry::Line(line) => line.module.clone(),
+            Entry::Substack(_) => panic!("no substack is written"),
+        };
+        stack.iter().map(name).collect()
+    };
+    assert_eq!(modules(Group::Auth), ["pam_a.so"]);
+    assert_eq!(modules(Group::Account), ["pam_c.so"]);
+    assert_eq!(modules(Group::Password), ["pam_p.so"]);
+}
+
+#[test]
+fn the_options_are_those_that_the_module_reads() {
+    let source = include_str!("../../../pam_mfa/src/options.rs");
+    let (code, _) = source.split_once("#[cfg(test)]").unwrap();
+    // The arms of its one match: `("name", …) =>`.
+    let mut read: Vec<&str> = code
+        .lines()
+        .filter(|line| line.contains("=>"))
+        .filter_map(|line| line.trim_start().strip_prefix("(\"")?.split_once("\","))
+        .map(|(name, _)| name)
+        .collect();
+    let mut known = OPTIONS.to_vec();
+    read.sort_unstable();
+    read.dedup();
+    known.sort_unstable();
+    assert_eq!(known, read);
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Does a code belong to a token, and at which step or counter? RFC 6238, 5.2 and 6; RFC 4226, 7.4.
 
+use std::ops::RangeInclusive;
+
 use mfa_crypto::{Code, Secret, hotp, step};
 
-use super::record::{Factor, Token};
+use super::near;
+use super::record::{Factor, Record, Token};
 
 /// Counters accepted ahead of the expected one (the look-ahead window s of RFC 4226, 7.4).
 pub const LOOK_AHEAD: u64 = 10;
@@ -13,7 +16,7 @@ pub const LOOK_AHEAD: u64 = 10;
 pub enum Match {
     /// Nothing.
     None,
-    /// It was right, but that step is spent.
+    /// It was right, but that step is spent, or barred because its code was typed before its time.
     Spent,
     /// It is right; the token's factor must become this.
     Fresh(Factor),
@@ -26,13 +29,12 @@ pub fn look(token: &Token, secret: &Secret, code: &Code, now: u64, skew: u64) ->
     match token.factor {
         Factor::Totp { period, last_step, drift } => {
             let current = step(now, period);
-            let centre = current.saturating_add_signed(i64::from(drift));
             let mut found = Match::None;
-            for candidate in centre.saturating_sub(skew)..=centre.saturating_add(skew) {
+            for candidate in window(current, drift, skew) {
                 if !matches(token, secret, code, candidate) {
                     continue;
                 }
-                if last_step.is_some_and(|last| candidate <= last) {
+                if last_step.is_some_and(|last| candidate <= last) || near::bars(token, candidate) {
                     if found == Match::None {
                         found = Match::Spent;
                     }
@@ -49,8 +51,17 @@ pub fn look(token: &Token, secret: &Secret, code: &Code, now: u64, skew: u64) ->
             for candidate in counter..=counter.saturating_add(LOOK_AHEAD) {
                 // The last counter of all has no next one, so it is never accepted.
                 let Some(next) = candidate.checked_add(1) else { continue };
-                if matches(token, secret, code, candidate) && found == Match::None {
-                    found = Match::Fresh(Factor::Hotp { counter: next });
+                if !matches(token, secret, code, candidate) {
+                    continue;
+                }
+                match found {
+                    Match::Fresh(_) => {}
+                    Match::None | Match::Spent if near::bars(token, candidate) => {
+                        found = Match::Spent;
+                    }
+                    Match::None | Match::Spent => {
+                        found = Match::Fresh(Factor::Hotp { counter: next });
+                    }
                 }
             }
             found
@@ -83,11 +94,21 @@ pub fn caught_up(token: &Token, now: u64, skew: u64) -> Factor {
     }
 }
 
-fn matches(token: &Token, secret: &Secret, code: &Code, counter: u64) -> bool {
+/// The steps that are accepted.
+pub(super) fn window(current: u64, drift: i8, skew: u64) -> RangeInclusive<u64> {
+    let centre = current.saturating_add_signed(i64::from(drift));
+    centre.saturating_sub(skew)..=centre.saturating_add(skew)
+}
+
+pub(super) fn matches(token: &Token, secret: &Secret, code: &Code, counter: u64) -> bool {
     hotp(secret, token.algorithm, token.digits, counter).ct_eq(code).into()
 }
 
-/// Drift moves by at most one step a success and stays within ±2 (RFC 6238, 6).
+/// The drift that is learned without resynchronisation, in steps.
+const LEARNED: i8 = 2;
+
+/// Drift moves by at most one step a success and stays within ±2 (RFC 6238, 6). One that a
+/// resynchronisation set further out may come back, but goes no further.
 fn learn(drift: i8, current: u64, accepted: u64) -> i8 {
     let seen = i128::from(accepted) - i128::from(current);
     let towards = match seen.cmp(&i128::from(drift)) {
@@ -95,7 +116,9 @@ fn learn(drift: i8, current: u64, accepted: u64) -> i8 {
         std::cmp::Ordering::Equal => 0,
         std::cmp::Ordering::Greater => 1,
     };
-    (drift + towards).clamp(-2, 2)
+    let drift = drift.clamp(-Record::MAX_DRIFT, Record::MAX_DRIFT);
+    let furthest = drift.abs().max(LEARNED);
+    (drift + towards).clamp(-furthest, furthest)
 }
 
 #[cfg(test)]
@@ -104,7 +127,6 @@ mod tests {
     use mfa_proto::Blob;
 
     use super::*;
-    use crate::policy::record::State;
 
     fn secret() -> Secret {
         Secret::new(b"12345678901234567890".to_vec())
@@ -113,13 +135,13 @@ mod tests {
     fn token(factor: Factor) -> Token {
         Token {
             name: "phone".into(),
-            state: State::Active,
             factor,
             algorithm: Algorithm::Sha1,
             digits: Digits::default(),
             sealed: Blob::new([]),
             created: 0,
             last_used: None,
+            near: None,
         }
     }
 
@@ -179,6 +201,19 @@ mod tests {
         assert_eq!(drift_after(2, 1), Some(1));
         assert_eq!(drift_after(0, -1), Some(-1));
         assert_eq!(drift_after(-2, -3), Some(-2));
+        // After a resynchronisation: back, but never further out.
+        for (drift, offset, after) in [
+            (6, 7, 6),
+            (6, 6, 6),
+            (6, 5, 5),
+            (-9, -10, -9),
+            (-9, -8, -8),
+            (10, 11, 10),
+            (-10, -11, -10),
+            (3, 2, 2),
+        ] {
+            assert_eq!(drift_after(drift, offset), Some(after), "{drift} {offset}");
+        }
     }
 
     #[test]

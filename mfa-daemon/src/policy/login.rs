@@ -3,10 +3,13 @@
 
 use mfa_crypto::{Code, RecoveryCode, Secret};
 use mfa_proto::Blob;
+use mfa_proto::login::LastFailure;
 
 use super::code::{self, Match};
 use super::lockout::{Lock, LockoutRules};
-use super::record::{Record, Token};
+use super::near::{self, Nearby};
+use super::record::{Factor, Lockout, Record, Token};
+use super::recovery;
 
 /// The configured figures that a decision needs.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +24,7 @@ pub struct LoginRules {
 pub enum Typed {
     /// 6 to 8 digits.
     Code(Code),
-    /// A recovery code, as its keyed hash.
+    /// A recovery or bypass code, as its keyed hash.
     Recovery(Blob),
     /// Neither; it cannot be right.
     Neither,
@@ -31,16 +34,14 @@ pub enum Typed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The code is right and is now spent.
-    Accepted {
-        /// The token's name; absent where it was a recovery code.
-        token: Option<String>,
-        /// Wrong codes since the last success.
-        failures: u32,
-    },
+    Accepted(Success),
     /// Right once, but spent.
     Replayed,
     /// Not right.
-    Wrong,
+    Wrong {
+        /// It would be right for a clock that is so many seconds ahead (positive) or behind.
+        clock_offset: Option<i64>,
+    },
     /// Not even of a code's form; not counted.
     NotACode,
     /// Not evaluated.
@@ -48,6 +49,44 @@ pub enum Decision {
     /// Refused and not counted: the last accepted step of every token lies in the future, so the
     /// clock was set back and no code can be right.
     ClockBehind,
+}
+
+/// What a success says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Success {
+    /// What opened the login.
+    pub by: By,
+    /// Wrong codes since the last success.
+    pub failures: u32,
+    /// The last of them.
+    pub last_failure: Option<LastFailure>,
+    /// Seconds that the token's clock is ahead (positive) or behind (negative), where that is two
+    /// steps or more.
+    pub clock_offset: Option<i64>,
+    /// It took the second of two codes in a row.
+    pub resynchronised: bool,
+}
+
+/// What opened a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The token of this name.
+    Token(String),
+    /// A recovery code.
+    Recovery,
+    /// A bypass code of an administrator's.
+    Bypass,
+}
+
+/// When and from where a code was typed.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// Unix seconds.
+    pub now: u64,
+    /// `PAM_SERVICE`.
+    pub service: &'a str,
+    /// `PAM_RHOST`.
+    pub rhost: Option<&'a str>,
 }
 
 /// Reads what was typed. `hash` is the keyed hash of a recovery code.
@@ -61,77 +100,118 @@ pub fn read(typed: &str, hash: impl FnOnce(&RecoveryCode) -> [u8; 32]) -> Typed 
     }
 }
 
-/// Decides about `typed` at `now` (Unix seconds) and changes the record to what must be stored
-/// before the decision is told. `secret` opens a token's secret; a token that does not open is as
-/// if it were not there.
+/// Decides about `typed` and changes the record to what must be stored before the decision is told.
+/// `secret` opens a token's secret; a token that does not open is as if it were not there.
 pub fn decide(
     record: &mut Record,
     typed: &Typed,
-    now: u64,
+    attempt: &Attempt<'_>,
     rules: &LoginRules,
     mut secret: impl FnMut(&Token) -> Option<Secret>,
 ) -> Decision {
+    let now = attempt.now;
     match record.lockout.lock_at(now, &rules.lockout) {
         Lock::Open => {}
         lock => return Decision::Locked(lock),
     }
-    match typed {
+    let decision = match typed {
         Typed::Neither => Decision::NotACode,
-        Typed::Code(code) => decide_code(record, code, now, rules, &mut secret),
-        Typed::Recovery(hash) => decide_recovery(record, hash, now),
+        Typed::Code(code) => decide_code(record, code, attempt, rules, &mut secret),
+        Typed::Recovery(hash) => recovery::decide(record, hash, attempt),
+    };
+    match decision {
+        Decision::Accepted(_) | Decision::Replayed | Decision::Wrong { .. } => {
+            record.bypasses.retain(|bypass| now < bypass.until);
+        }
+        // Nothing is written for these.
+        Decision::NotACode | Decision::Locked(_) | Decision::ClockBehind => {}
     }
+    decision
 }
 
-/// Every active token is tried, without early exit.
+/// Every token is tried, inside and outside its window, without early exit.
 fn decide_code(
     record: &mut Record,
     typed: &Code,
-    now: u64,
+    attempt: &Attempt<'_>,
     rules: &LoginRules,
     secret: &mut impl FnMut(&Token) -> Option<Secret>,
 ) -> Decision {
+    let now = attempt.now;
     let mut spent = false;
     // Whether no token at all can be guessed now. One that still can keeps the count going.
-    let mut all_behind = record.has_active_token();
+    let mut all_behind = !record.tokens.is_empty();
     let mut opened = None;
-    for (at, token) in record.tokens.iter().enumerate().filter(|(_, token)| token.is_active()) {
+    let mut firsts = Vec::new();
+    for (at, token) in record.tokens.iter().enumerate() {
         let Some(secret) = secret(token) else {
             all_behind = false;
             continue;
         };
         all_behind &= code::clock_is_behind(token, now, rules.skew);
+        let nearby = near::look(token, &secret, typed, now, rules.skew);
         match code::look(token, &secret, typed, now, rules.skew) {
             Match::None => {}
             Match::Spent => spent = true,
-            Match::Fresh(factor) => opened = opened.or(Some((at, factor))),
+            Match::Fresh(factor) => opened = opened.or(Some((at, factor, false))),
+        }
+        match nearby {
+            Nearby::None => {}
+            Nearby::First { near, clock_offset } => firsts.push((at, near, clock_offset)),
+            Nearby::Second(factor) => opened = opened.or(Some((at, factor, true))),
         }
     }
-    let token = opened.and_then(|(at, factor)| Some((record.tokens.get_mut(at)?, factor)));
-    if let Some((token, factor)) = token {
-        token.factor = factor;
-        token.last_used = Some(now);
-        let token = Some(token.name.clone());
-        return Decision::Accepted { token, failures: record.lockout.reset() };
-    }
-    if all_behind {
+    if opened.is_none() && all_behind {
         return Decision::ClockBehind;
     }
-    record.lockout.count_failure(now);
-    if spent { Decision::Replayed } else { Decision::Wrong }
+    record.tokens.iter_mut().for_each(near::break_row);
+    let opened =
+        opened.and_then(|(at, factor, again)| Some((record.tokens.get_mut(at)?, factor, again)));
+    if let Some((token, factor, resynchronised)) = opened {
+        token.factor = factor;
+        token.last_used = Some(now);
+        near::forget_passed(token);
+        let by = By::Token(token.name.clone());
+        let clock_offset = drifted(factor);
+        let success = success(by, &record.lockout);
+        record.lockout.reset();
+        return Decision::Accepted(Success { clock_offset, resynchronised, ..success });
+    }
+    let mut hint = None;
+    for (at, near, clock_offset) in firsts {
+        if let Some(token) = record.tokens.get_mut(at) {
+            token.near = Some(near);
+            hint = hint.or(clock_offset);
+        }
+    }
+    count_failure(record, attempt);
+    if spent { Decision::Replayed } else { Decision::Wrong { clock_offset: hint } }
 }
 
-/// A recovery code is removed by the decision that accepts it. It leaves the count of wrong codes
-/// as it is: only a success of the account's own token resets that.
-fn decide_recovery(record: &mut Record, hash: &Blob, now: u64) -> Decision {
-    match record.recovery.iter().position(|stored| stored == hash) {
-        Some(at) if record.has_active_token() => {
-            record.recovery.remove(at);
-            Decision::Accepted { token: None, failures: record.lockout.failures }
+/// Counts a wrong code, with the host that it came from, or the service where there is none.
+pub(super) fn count_failure(record: &mut Record, attempt: &Attempt<'_>) {
+    let rhost = attempt.rhost.filter(|rhost| !rhost.is_empty());
+    let from = rhost.or(Some(attempt.service)).filter(|from| !from.is_empty());
+    record.lockout.count_failure(attempt.now, from);
+}
+
+/// Seconds that a clock is off, where it is so by two steps or more.
+fn drifted(factor: Factor) -> Option<i64> {
+    match factor {
+        Factor::Totp { period, drift, .. } if drift.unsigned_abs() >= 2 => {
+            i64::try_from(period.get()).ok()?.checked_mul(i64::from(drift))
         }
-        _ => {
-            record.lockout.count_failure(now);
-            Decision::Wrong
-        }
+        Factor::Totp { .. } | Factor::Hotp { .. } => None,
+    }
+}
+
+pub(super) fn success(by: By, lockout: &Lockout) -> Success {
+    Success {
+        by,
+        failures: lockout.failures,
+        last_failure: lockout.last(),
+        clock_offset: None,
+        resynchronised: false,
     }
 }
 
@@ -140,7 +220,7 @@ mod tests {
     use mfa_crypto::{Algorithm, Digits, Period, hotp};
 
     use super::*;
-    use crate::policy::record::{Factor, State};
+    use crate::policy::record::Factor;
 
     const RULES: LoginRules = LoginRules {
         skew: 1,
@@ -158,22 +238,22 @@ mod tests {
     }
 
     /// In these tests "sealed" is the secret itself.
-    fn token(name: &str, state: State) -> Token {
+    fn token(name: &str) -> Token {
         Token {
             name: name.into(),
-            state,
             factor: Factor::Totp { period: Period::default(), last_step: None, drift: 0 },
             algorithm: Algorithm::Sha1,
             digits: Digits::default(),
             sealed: Blob::new(format!("secret of the token {name}")),
             created: 0,
             last_used: None,
+            near: None,
         }
     }
 
     fn record() -> Record {
         Record {
-            tokens: vec![token("phone", State::Active), token("key", State::Active)],
+            tokens: vec![token("phone"), token("key")],
             recovery: vec![Blob::new([1; 32]), Blob::new([2; 32])],
             ..Record::default()
         }
@@ -185,57 +265,60 @@ mod tests {
     }
 
     fn decide(record: &mut Record, typed: &Typed, now: u64) -> Decision {
-        super::decide(record, typed, now, &RULES, secret_of)
+        super::decide(record, typed, &attempt(now), &RULES, secret_of)
     }
 
-    fn accepted(token: Option<&str>, failures: u32) -> Decision {
-        Decision::Accepted { token: token.map(str::to_owned), failures }
+    fn attempt(now: u64) -> Attempt<'static> {
+        Attempt { now, service: "sshd", rhost: Some("192.0.2.1") }
     }
+
+    /// What opened the login and how many wrong codes came before.
+    fn opened(decision: Decision) -> Option<(By, u32)> {
+        match decision {
+            Decision::Accepted(success) => Some((success.by, success.failures)),
+            _ => None,
+        }
+    }
+
+    fn by_token(name: &str, failures: u32) -> Option<(By, u32)> {
+        Some((By::Token(name.to_owned()), failures))
+    }
+
+    const WRONG: Decision = Decision::Wrong { clock_offset: None };
 
     #[test]
     fn one_code_is_accepted_once_and_spends_its_own_token_only() {
         let mut record = record();
-        assert_eq!(decide(&mut record, &code_of("phone", NOW), NOW), accepted(Some("phone"), 0));
+        assert_eq!(opened(decide(&mut record, &code_of("phone", NOW), NOW)), by_token("phone", 0));
         assert_eq!(record.tokens[0].last_used, Some(NOW));
         assert_eq!(decide(&mut record, &code_of("phone", NOW), NOW), Decision::Replayed);
         assert_eq!(decide(&mut record, &code_of("phone", NOW - 30), NOW), Decision::Replayed);
-        assert_eq!(decide(&mut record, &code_of("key", NOW), NOW), accepted(Some("key"), 2));
+        assert_eq!(opened(decide(&mut record, &code_of("key", NOW), NOW)), by_token("key", 2));
         let next = decide(&mut record, &code_of("phone", NOW + 30), NOW + 30);
-        assert_eq!(next, accepted(Some("phone"), 0));
-    }
-
-    #[test]
-    fn a_pending_token_opens_nothing_until_it_is_active() {
-        let mut record = record();
-        record.tokens[0].state = State::Pending { tries_left: 5 };
-        assert_eq!(decide(&mut record, &code_of("phone", NOW), NOW), Decision::Wrong);
-        record.tokens[0].state = State::Active;
-        assert_eq!(decide(&mut record, &code_of("phone", NOW), NOW), accepted(Some("phone"), 1));
+        assert_eq!(opened(next), by_token("phone", 0));
     }
 
     #[test]
     fn a_secret_that_does_not_open_is_as_if_the_token_were_not_there() {
         let mut record = record();
         let typed = code_of("phone", NOW);
-        let broken = super::decide(&mut record, &typed, NOW, &RULES, |_| None);
-        assert_eq!(broken, Decision::Wrong);
-        assert_eq!(decide(&mut record, &typed, NOW), accepted(Some("phone"), 1));
+        let broken = super::decide(&mut record, &typed, &attempt(NOW), &RULES, |_| None);
+        assert_eq!(broken, WRONG);
+        assert_eq!(opened(decide(&mut record, &typed, NOW)), by_token("phone", 1));
     }
 
     #[test]
     fn while_locked_a_right_code_is_not_evaluated_and_not_spent() {
         let mut record = record();
         for _ in 0..5 {
-            assert_eq!(decide(&mut record, &code_of("none", NOW), NOW), Decision::Wrong);
+            assert_eq!(decide(&mut record, &code_of("none", NOW), NOW), WRONG);
         }
         let locked = decide(&mut record, &code_of("phone", NOW), NOW);
         assert_eq!(locked, Decision::Locked(Lock::Wait(30)));
         assert_eq!(record.lockout.failures, 5);
         let later = NOW + 30;
-        assert_eq!(
-            decide(&mut record, &code_of("phone", later), later),
-            accepted(Some("phone"), 5)
-        );
+        let typed = code_of("phone", later);
+        assert_eq!(opened(decide(&mut record, &typed, later)), by_token("phone", 5));
         assert_eq!(record.lockout.failures, 0);
     }
 
@@ -257,10 +340,10 @@ mod tests {
     fn a_recovery_code_works_once_and_does_not_reset_the_count() {
         let mut record = record();
         let typed = Typed::Recovery(Blob::new([1; 32]));
-        record.lockout.count_failure(NOW);
-        assert_eq!(decide(&mut record, &typed, NOW), accepted(None, 1));
+        record.lockout.count_failure(NOW, None);
+        assert_eq!(opened(decide(&mut record, &typed, NOW)), Some((By::Recovery, 1)));
         assert_eq!(record.recovery.len(), 1);
-        assert_eq!(decide(&mut record, &typed, NOW), Decision::Wrong);
+        assert_eq!(decide(&mut record, &typed, NOW), WRONG);
         assert_eq!(record.lockout.failures, 2);
     }
 
@@ -268,7 +351,7 @@ mod tests {
     fn after_the_clock_was_set_back_every_old_code_is_refused_uncounted() {
         let mut record = record();
         record.tokens.truncate(1);
-        assert_eq!(decide(&mut record, &code_of("phone", NOW), NOW), accepted(Some("phone"), 0));
+        assert_eq!(opened(decide(&mut record, &code_of("phone", NOW), NOW)), by_token("phone", 0));
         let earlier = NOW - 86_400;
         let typed = code_of("phone", earlier);
         assert_eq!(decide(&mut record, &typed, earlier), Decision::ClockBehind);
@@ -278,15 +361,49 @@ mod tests {
     #[test]
     fn a_token_ahead_of_the_clock_does_not_keep_guesses_at_another_from_being_counted() {
         let mut record = record();
-        assert_eq!(decide(&mut record, &code_of("phone", NOW), NOW), accepted(Some("phone"), 0));
+        assert_eq!(opened(decide(&mut record, &code_of("phone", NOW), NOW)), by_token("phone", 0));
         let earlier = NOW - 86_400;
         for _ in 0..5 {
-            assert_eq!(decide(&mut record, &code_of("none", earlier), earlier), Decision::Wrong);
+            assert_eq!(decide(&mut record, &code_of("none", earlier), earlier), WRONG);
         }
         let typed = code_of("key", earlier);
         assert_eq!(decide(&mut record, &typed, earlier), Decision::Locked(Lock::Wait(30)));
         let later = earlier + 30;
         let typed = code_of("key", later);
-        assert_eq!(decide(&mut record, &typed, later), accepted(Some("key"), 5));
+        assert_eq!(opened(decide(&mut record, &typed, later)), by_token("key", 5));
+    }
+
+    #[test]
+    fn a_recovery_code_of_an_account_without_a_token_opens_nothing() {
+        let typed = Typed::Recovery(Blob::new([1; 32]));
+        let mut without = Record { tokens: Vec::new(), ..record() };
+        assert_eq!(decide(&mut without, &typed, NOW), WRONG);
+        assert_eq!(without.recovery.len(), 2);
+        assert_eq!(opened(decide(&mut record(), &typed, NOW)), Some((By::Recovery, 0)));
+    }
+
+    #[test]
+    fn a_success_tells_of_the_last_wrong_code_and_only_a_token_makes_it_forgotten() {
+        let mut record = record();
+        let wrong = code_of("none", NOW);
+        let at = |now, service, rhost| Attempt { now, service, rhost };
+        let last = |decision| match decision {
+            Decision::Accepted(Success { failures, last_failure, .. }) => (failures, last_failure),
+            _ => (0, None),
+        };
+        let failure = |at, from: &str| Some(LastFailure { at, from: Some(from.to_owned()) });
+        for attempt in [at(NOW, "sshd", Some("192.0.2.7")), at(NOW + 1, "su", Some(""))] {
+            super::decide(&mut record, &wrong, &attempt, &RULES, secret_of);
+        }
+        let recovery = Typed::Recovery(Blob::new([2; 32]));
+        let by_recovery = decide(&mut record, &recovery, NOW + 2);
+        assert_eq!(last(by_recovery), (2, failure(NOW + 1, "su")));
+        let host = at(NOW + 3, "sshd", Some("192.0.2.8"));
+        super::decide(&mut record, &wrong, &host, &RULES, secret_of);
+        let first = decide(&mut record, &code_of("phone", NOW + 4), NOW + 4);
+        assert_eq!(last(first), (3, failure(NOW + 3, "192.0.2.8")));
+        let second = decide(&mut record, &code_of("phone", NOW + 34), NOW + 34);
+        assert!(opened(second.clone()).is_some());
+        assert_eq!(last(second), (0, None));
     }
 }

@@ -3,7 +3,13 @@
 //! decided and change the record to what must be stored. No I/O, no clock, no randomness.
 
 pub mod code;
+pub mod due;
+pub mod grace;
 pub mod lockout;
 pub mod login;
+pub mod near;
+pub mod pending;
 pub mod record;
+mod recovery;
+pub mod rule;
 pub mod unknown;

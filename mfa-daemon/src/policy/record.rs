@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// At most [`Record::MAX_TOKENS`], pending ones among them.
+    /// At most [`Record::MAX_TOKENS`], each confirmed: a pending one is in no record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<Token>,
     /// Wrong codes in a row.
     #[serde(default)]
@@ -17,6 +18,12 @@ pub struct Record {
     /// Keyed hashes of the unused recovery codes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recovery: Vec<Blob>,
+    /// Bypass codes, at most [`Record::MAX_BYPASSES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bypasses: Vec<Bypass>,
+    /// What allows the first enrolment where `enrollment` is `invite`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<Invite>,
 }
 
 /// One token.
@@ -25,8 +32,6 @@ pub struct Record {
 pub struct Token {
     /// Unique among the user's tokens.
     pub name: String,
-    /// Whether it counts.
-    pub state: State,
     /// What moves from code to code.
     pub factor: Factor,
     /// The HMAC's hash.
@@ -40,19 +45,25 @@ pub struct Token {
     /// When a code of it was last accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<u64>,
+    /// A wrong code that would be right for another step or counter: the first of the two that a
+    /// resynchronisation needs (RFC 4226, 7.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near: Option<Near>,
 }
 
-/// Whether a token counts.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum State {
-    /// Its first code was seen.
-    Active,
-    /// Provisioned, never confirmed: it opens nothing.
-    Pending {
-        /// Attempts to confirm it that are left.
-        tries_left: u8,
-    },
+/// Where wrong codes would have been right; see [`super::near`].
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Near {
+    /// The last such step or counter. It never opens a login by itself afterwards.
+    pub at: u64,
+    /// When that code was typed; absent once another code came after it, for then it is no longer
+    /// the first of two in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<u64>,
+    /// Earlier ones that never open a login either, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub barred: Vec<u64>,
 }
 
 /// The moving factor (RFC 4226, 5.1) and how far it is spent.
@@ -65,7 +76,8 @@ pub enum Factor {
         period: Period,
         /// The last accepted step; only greater ones are accepted.
         last_step: Option<u64>,
-        /// Steps that the token's clock runs ahead, −2 to 2.
+        /// Steps that the token's clock runs ahead: −2 to 2 as learned from success to success,
+        /// −10 to 10 after a resynchronisation.
         drift: i8,
     },
     /// RFC 4226.
@@ -75,14 +87,42 @@ pub enum Factor {
     },
 }
 
-/// Wrong codes in a row and when the last one came.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Wrong codes in a row and the last of them.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Lockout {
     /// Since the last success.
     pub failures: u32,
     /// Unix seconds.
     pub last_failure: u64,
+    /// `PAM_RHOST` of the last one, or its service where it had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_from: Option<String>,
+}
+
+/// A code of an administrator's in place of a token's.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Bypass {
+    /// Its keyed hash.
+    pub hash: Blob,
+    /// From this moment on it opens nothing.
+    pub until: u64,
+    /// Logins it still opens, at least 1.
+    pub uses_left: u32,
+    /// Only of this service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+}
+
+/// An invite code.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Invite {
+    /// Its keyed hash.
+    pub hash: Blob,
+    /// From this moment on it allows nothing.
+    pub until: u64,
 }
 
 /// Why a stored record cannot be relied on.
@@ -92,10 +132,12 @@ pub enum RecordError {
     TooManyTokens(usize),
     /// Two tokens of one name.
     SameName,
-    /// A drift beyond ±2.
+    /// A drift beyond ±[`Record::MAX_DRIFT`].
     Drift(i8),
     /// More recovery codes than are ever written.
     TooManyRecoveryCodes(usize),
+    /// More bypass codes than are ever written.
+    TooManyBypasses(usize),
 }
 
 impl std::fmt::Display for RecordError {
@@ -105,6 +147,7 @@ impl std::fmt::Display for RecordError {
             Self::SameName => write!(f, "the record has two tokens of one name"),
             Self::Drift(steps) => write!(f, "the record has a drift of {steps} steps"),
             Self::TooManyRecoveryCodes(n) => write!(f, "the record has {n} recovery codes"),
+            Self::TooManyBypasses(n) => write!(f, "the record has {n} bypass codes"),
         }
     }
 }
@@ -116,13 +159,21 @@ impl Record {
     pub const MAX_TOKENS: usize = 4;
     /// Recovery codes of a set.
     pub const RECOVERY_CODES: usize = 10;
-    /// Attempts to confirm a pending token.
-    pub const CONFIRM_TRIES: u8 = 5;
+    /// Bypass codes a user may have.
+    pub const MAX_BYPASSES: usize = 4;
+    /// The drift of a token that was resynchronised, in steps.
+    pub const MAX_DRIFT: i8 = 10;
 
-    /// Whether any token counts.
+    /// Whether any code could be right at `now`: there is a token, or a bypass code that is good.
     #[must_use]
-    pub fn has_active_token(&self) -> bool {
-        self.tokens.iter().any(Token::is_active)
+    pub fn is_asked(&self, now: u64) -> bool {
+        !self.tokens.is_empty() || self.bypasses.iter().any(|bypass| now < bypass.until)
+    }
+
+    /// Whether there is nothing in it that would be missed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty() && self.bypasses.is_empty() && self.invite.is_none()
     }
 
     /// The token of that name.
@@ -148,25 +199,22 @@ impl Record {
         if self.recovery.len() > Self::RECOVERY_CODES {
             return Err(RecordError::TooManyRecoveryCodes(self.recovery.len()));
         }
+        if self.bypasses.len() > Self::MAX_BYPASSES {
+            return Err(RecordError::TooManyBypasses(self.bypasses.len()));
+        }
         for (at, token) in self.tokens.iter().enumerate() {
             if self.tokens.iter().skip(at + 1).any(|other| other.name == token.name) {
                 return Err(RecordError::SameName);
             }
             match token.factor {
-                Factor::Totp { drift, .. } if !(-2..=2).contains(&drift) => {
+                Factor::Totp { drift, .. }
+                    if !(-Self::MAX_DRIFT..=Self::MAX_DRIFT).contains(&drift) =>
+                {
                     return Err(RecordError::Drift(drift));
                 }
                 Factor::Totp { .. } | Factor::Hotp { .. } => {}
             }
         }
         Ok(())
-    }
-}
-
-impl Token {
-    /// Whether it counts.
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.state == State::Active
     }
 }

@@ -30,7 +30,7 @@ impl Unknown {
         now: u64,
         rules: &LockoutRules,
     ) -> Decision {
-        let mut lockout = self.counts.get(user).copied().unwrap_or_default();
+        let mut lockout = self.counts.get(user).cloned().unwrap_or_default();
         match lockout.lock_at(now, rules) {
             Lock::Open => {}
             lock => return Decision::Locked(lock),
@@ -38,7 +38,8 @@ impl Unknown {
         if matches!(typed, Typed::Neither) {
             return Decision::NotACode;
         }
-        lockout.count_failure(now);
+        // Nobody is ever told of it, so where it came from is not kept.
+        lockout.count_failure(now, None);
         if self.counts.insert(user.clone(), lockout).is_none() {
             self.order.push_back(user.clone());
             if self.order.len() > NAMES_MAX
@@ -47,7 +48,7 @@ impl Unknown {
                 self.counts.remove(&oldest);
             }
         }
-        Decision::Wrong
+        Decision::Wrong { clock_offset: None }
     }
 }
 
@@ -64,19 +65,21 @@ mod tests {
         Typed::Code(Code::parse("123456").unwrap())
     }
 
+    const WRONG: Decision = Decision::Wrong { clock_offset: None };
+
     #[test]
     fn a_name_without_a_token_locks_like_one_whose_codes_are_wrong() {
         let mut unknown = Unknown::default();
         let nobody = UserName::new("nobody").unwrap();
         for _ in 0..5 {
             assert_eq!(unknown.decide(&nobody, &Typed::Neither, 1000, &RULES), Decision::NotACode);
-            assert_eq!(unknown.decide(&nobody, &code(), 1000, &RULES), Decision::Wrong);
+            assert_eq!(unknown.decide(&nobody, &code(), 1000, &RULES), WRONG);
         }
         let locked = unknown.decide(&nobody, &code(), 1000, &RULES);
         assert_eq!(locked, Decision::Locked(Lock::Wait(30)));
         let other = UserName::new("other").unwrap();
-        assert_eq!(unknown.decide(&other, &code(), 1000, &RULES), Decision::Wrong);
-        assert_eq!(unknown.decide(&nobody, &code(), 1030, &RULES), Decision::Wrong);
+        assert_eq!(unknown.decide(&other, &code(), 1000, &RULES), WRONG);
+        assert_eq!(unknown.decide(&nobody, &code(), 1030, &RULES), WRONG);
     }
 
     #[test]

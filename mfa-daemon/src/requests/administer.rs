@@ -29,7 +29,6 @@ pub(super) async fn list(
         .list(list.after.as_ref(), limit)
         .map_err(|error| unavailable(&error, "admin_list"))?;
     let mut more = rows.len() == usize::from(limit);
-    let (now, rules) = ((daemon.clock)(), daemon.login_rules().lockout);
     let mut users = Vec::with_capacity(rows.len());
     let mut size = 0;
     for (name, record) in rows {
@@ -41,7 +40,7 @@ pub(super) async fn list(
             error!(%user, %error, "listed without its tokens");
             crate::policy::record::Record::default()
         });
-        let user = describe(user, &record, now, &rules);
+        let user = describe(daemon, user, &record);
         size += serde_json::to_vec(&user).map_or(FRAME_MAX, |text| text.len() + 1);
         if size > FRAME_MAX - 256 {
             more = true;
@@ -69,7 +68,7 @@ pub(super) async fn unlock(
                 for token in &mut record.tokens {
                     token.factor = code::caught_up(token, now, skew);
                 }
-                (Change::Put(record), true)
+                (Change::to(record), true)
             }
             None => (Change::Keep, false),
         })

@@ -1,57 +1,99 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! `provision` and `confirm`, inside a session: a token is made pending, and counts only when its
-//! first code was seen. Tokens that count already are not touched by either.
+//! What is asked inside a session, and `provision` and `confirm`: a token is made pending and counts
+//! only when its first code was seen. What counts already is not touched before that.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use getrandom::SysRng;
-use mfa_crypto::{Code, Moving, OtpUri, RecoveryCode, Secret};
-use mfa_proto::exchange::{MovingFactor, SealedAnswer, SealedRequest, SecretUri};
-use mfa_proto::{Blob, ErrorAnswer, ErrorCode, Peer, TypedCode, UserName};
+use mfa_crypto::{Code, Moving, OtpUri, Secret};
+use mfa_proto::exchange::{MovingFactor, Purpose, SealedAnswer, SealedRequest};
+use mfa_proto::{Blob, ErrorAnswer, ErrorCode, Peer, SecretText, TypedCode, UserName};
 use tracing::{error, info, warn};
 
-use super::{Bounded, Connection, unavailable};
+use super::{Bounded, conflict, invite, recovery, rotate, unavailable};
 use crate::caller::{self, Standing};
 use crate::config::Enrollment;
-use crate::daemon::Daemon;
+use crate::daemon::{self, Daemon};
 use crate::policy::code::{self, Match};
-use crate::policy::record::{Factor, Record, State, Token};
+use crate::policy::pending::{Kind, Obstacle, Pending, RecoveryCodes, TRIES};
+use crate::policy::record::{Factor, Record, Token};
 use crate::session::Subject;
 use crate::store::Change;
 
 /// The longest name of a token, in bytes.
 const NAME_MAX: usize = 64;
 
-/// Carries out what was said inside a session.
+/// Carries out what was said inside a session, if that is what the session was made for.
 pub(super) async fn inside(
     daemon: &Arc<Daemon>,
-    connection: &Connection,
+    peer: Peer,
     subject: &Subject,
     request: SealedRequest,
 ) -> SealedAnswer {
-    let result = match request {
-        SealedRequest::Provision { name, moving, code } => {
-            provision(daemon, connection.peer, &subject.user, name, moving, code).await
+    let user = &subject.user;
+    let result = match (subject.purpose, request) {
+        (Purpose::Enroll, SealedRequest::Provision { name, moving, code, invite }) => {
+            Box::pin(provision(daemon, peer, user, name, moving, Shown { code, invite })).await
         }
-        SealedRequest::Confirm { name, code } => {
-            confirm(daemon, connection.peer, &subject.user, name, code).await
+        (Purpose::Rotate, SealedRequest::Rotate { name, code }) => {
+            Box::pin(rotate::rotate(daemon, peer, user, name, code)).await
         }
+        (Purpose::RecoveryCodes, SealedRequest::RecoveryCodes { code }) => {
+            recovery::recovery_codes(daemon, peer, user, code).await
+        }
+        (Purpose::Enroll, SealedRequest::Confirm { name, code }) => {
+            confirm(daemon, peer, user, &name, code, Awaited::Enrolment).await.map(sealed)
+        }
+        (Purpose::Rotate, SealedRequest::Confirm { name, code }) => {
+            confirm(daemon, peer, user, &name, code, Awaited::Rotation).await.map(sealed)
+        }
+        (purpose, _) => Err(conflict(format!(
+            "this session was made for the purpose {:?}; make one for what is asked",
+            purpose.as_str()
+        ))),
     };
     result.unwrap_or_else(SealedAnswer::Refused)
 }
 
+fn sealed(confirmation: Confirmation) -> SealedAnswer {
+    match confirmation {
+        Confirmation::Active { recovery_codes } => SealedAnswer::Confirmed { recovery_codes },
+        Confirmation::Wrong { tries_left } => SealedAnswer::WrongCode { tries_left },
+    }
+}
+
+/// Whether `peer` may open a session for this at all. What it must show is asked inside.
+pub(super) async fn may_open(
+    daemon: &Daemon,
+    peer: Peer,
+    user: &UserName,
+    purpose: Purpose,
+) -> Result<(), ErrorAnswer> {
+    match purpose {
+        Purpose::Enroll => may_enroll(daemon, peer, user).await.map(drop),
+        Purpose::Rotate | Purpose::RecoveryCodes => {
+            match caller::standing(peer, user, &daemon.config.admin_group).await {
+                Standing::Root | Standing::Admin | Standing::Own => Ok(()),
+                Standing::Stranger => Err(caller::not_permitted()),
+            }
+        }
+    }
+}
+
 /// What a caller may add to a user.
-pub(super) enum Permission {
+enum Permission {
     /// Any token: root and administrators.
     Any,
     /// His own first one.
     First,
+    /// His own first one, with an invite code.
+    Invited,
     /// One more of his own, with a current code.
     Another,
 }
 
 /// Whether `peer` may make a token for `user`, by `token.enrollment` and by what there is already.
-pub(super) async fn may_enroll(
+async fn may_enroll(
     daemon: &Daemon,
     peer: Peer,
     user: &UserName,
@@ -62,20 +104,22 @@ pub(super) async fn may_enroll(
         Standing::Stranger => return Err(caller::not_permitted()),
     }
     let record = daemon.store.get(user).map_err(|error| unavailable(&error, "enroll"))?;
-    if record.is_some_and(|record| record.has_active_token()) {
-        Ok(Permission::Another)
-    } else if daemon.config.token.enrollment == Enrollment::Oneself {
-        Ok(Permission::First)
-    } else {
-        Err(caller::not_permitted())
+    if record.is_some_and(|record| !record.tokens.is_empty()) {
+        return Ok(Permission::Another);
+    }
+    let terms = daemon.terms_for(user, &daemon::command()).await;
+    let terms = terms.map_err(|error| unavailable(&error, "enroll"))?;
+    match terms.enrollment.unwrap_or(daemon.config.token.enrollment) {
+        Enrollment::Oneself => Ok(Permission::First),
+        Enrollment::Invite => Ok(Permission::Invited),
+        Enrollment::Admin => Err(caller::not_permitted()),
     }
 }
 
-/// Whether a token may only be added as the user's first one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum First {
-    Needed,
-    NotAsked,
+/// What a caller shows so that he may have a token.
+struct Shown {
+    code: Option<TypedCode>,
+    invite: Option<TypedCode>,
 }
 
 async fn provision(
@@ -84,33 +128,60 @@ async fn provision(
     user: &UserName,
     name: String,
     moving: MovingFactor,
-    code: Option<TypedCode>,
+    shown: Shown,
 ) -> Result<SealedAnswer, ErrorAnswer> {
     check_name(&name)?;
-    let first = match may_enroll(daemon, peer, user).await? {
-        Permission::Any => First::NotAsked,
-        Permission::First => First::Needed,
+    let permission = may_enroll(daemon, peer, user).await?;
+    // Before a code is spent for nothing. It is looked at again with the first code.
+    let record = daemon.store.get(user).map_err(|error| unavailable(&error, "provision"))?;
+    check_room(&record.unwrap_or_default(), &name)?;
+    let kind = match permission {
+        Permission::Any => Kind::Another,
+        Permission::First => Kind::First { invite: None },
+        Permission::Invited => {
+            Kind::First { invite: Some(invite::check(daemon, user, shown.invite, peer).await?) }
+        }
         Permission::Another => {
-            daemon.require_code(user, code, peer).await?;
-            First::NotAsked
+            daemon.require_code(user, shown.code, peer).await?;
+            Kind::Another
         }
     };
+    let uri = issue(daemon, user, Draft { name: name.clone(), moving, kind })?;
+    info!(%user, token = name, peer_uid = peer.uid, peer_pid = peer.pid, "token provisioned");
+    Ok(SealedAnswer::Provisioned { name, uri: SecretText::new(uri.render().as_str()) })
+}
+
+/// What a new token is to be; the rest is the configuration's.
+pub(super) struct Draft {
+    pub(super) name: String,
+    pub(super) moving: MovingFactor,
+    pub(super) kind: Kind,
+}
+
+/// Makes a secret and keeps the token pending until its first code is seen.
+pub(super) fn issue(daemon: &Daemon, user: &UserName, draft: Draft) -> Result<OtpUri, ErrorAnswer> {
+    let now = daemon.now().map_err(|error| unavailable(&error, "provision"))?;
     let config = &daemon.config.token;
     let secret = Secret::random(config.algorithm.secret_len(), &mut SysRng)
         .map_err(|error| unavailable(&error, "provision"))?;
-    let factor = match moving {
+    let factor = match draft.moving {
         MovingFactor::Totp => Factor::Totp { period: config.period, last_step: None, drift: 0 },
         MovingFactor::Hotp => Factor::Hotp { counter: 0 },
     };
+    let created = match draft.kind {
+        // Later than the old one's, whatever the clock says: it tells the two apart.
+        Kind::Rotation { of } => now.max(of.saturating_add(1)),
+        Kind::First { .. } | Kind::Another => now,
+    };
     let mut token = Token {
-        name: name.clone(),
-        state: State::Pending { tries_left: Record::CONFIRM_TRIES },
+        name: draft.name,
         factor,
         algorithm: config.algorithm,
         digits: config.digits,
         sealed: Blob::new([]),
-        created: (daemon.clock)(),
+        created,
         last_used: None,
+        near: None,
     };
     daemon
         .vault
@@ -127,134 +198,149 @@ async fn provision(
             Factor::Hotp { counter } => Moving::Hotp { counter },
         },
     };
-    daemon
-        .store
-        .update(user.clone(), move |record| add_pending(record.unwrap_or_default(), token, first))
-        .await
-        .map_err(|error| unavailable(&error, "provision"))??;
-    info!(%user, token = name, peer_uid = peer.uid, peer_pid = peer.pid, "token provisioned");
-    Ok(SealedAnswer::Provisioned { uri: SecretUri::new(uri.render().as_str()) })
+    let since = (daemon.uptime)();
+    let pending = Pending { token, kind: draft.kind, tries_left: TRIES, since };
+    let mut all = daemon.pending.lock().unwrap_or_else(PoisonError::into_inner);
+    all.put(user.clone(), pending);
+    Ok(uri)
 }
 
-/// Puts a pending token beside the others. Where somebody who needed no code because there was no
-/// token finds one now, another enrolment was faster, and this one ends.
-fn add_pending(
-    mut record: Record,
-    token: Token,
-    first: First,
-) -> (Change, Result<(), ErrorAnswer>) {
-    let refuse =
-        |message: String| (Change::Keep, Err(ErrorAnswer { code: ErrorCode::Conflict, message }));
-    if first == First::Needed && record.has_active_token() {
-        return refuse("another enrolment was completed meanwhile; begin again".to_owned());
-    }
-    if record.token(&token.name).is_some_and(Token::is_active) {
-        return refuse(format!(
-            "there is a token named {:?} already; choose another name (--name) or revoke that one",
-            token.name
-        ));
-    }
-    // Of tokens that were never confirmed only the newest stays.
-    record.tokens.retain(Token::is_active);
-    if record.tokens.len() >= Record::MAX_TOKENS {
-        return refuse(format!(
-            "there are {} tokens already; revoke one first",
-            record.tokens.len()
-        ));
-    }
-    record.tokens.push(token);
-    (Change::Put(record), Ok(()))
+/// Which pending tokens a first code may be for.
+#[derive(Clone, Copy)]
+pub(super) enum Awaited {
+    Enrolment,
+    Rotation,
+    Either,
 }
 
-async fn confirm(
+impl Awaited {
+    fn covers(self, kind: &Kind) -> bool {
+        match self {
+            Self::Enrolment => !matches!(kind, Kind::Rotation { .. }),
+            Self::Rotation => matches!(kind, Kind::Rotation { .. }),
+            Self::Either => true,
+        }
+    }
+}
+
+/// What a first code leads to.
+pub(super) enum Confirmation {
+    /// The token counts, durably. New recovery codes come where there were none.
+    Active { recovery_codes: Vec<TypedCode> },
+    /// Not a code of it.
+    Wrong { tries_left: u8 },
+}
+
+/// Checks the first code of a pending token and makes the token count, in one atomic, durable step.
+pub(super) async fn confirm(
     daemon: &Daemon,
     peer: Peer,
     user: &UserName,
-    name: String,
+    name: &str,
     typed: TypedCode,
-) -> Result<SealedAnswer, ErrorAnswer> {
+    awaited: Awaited,
+) -> Result<Confirmation, ErrorAnswer> {
     let now = daemon.now().map_err(|error| unavailable(&error, "confirm"))?;
-    let fresh = (0..Record::RECOVERY_CODES)
-        .map(|_| RecoveryCode::generate(&mut SysRng))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unavailable(&error, "confirm"))?;
-    let hashes = fresh.iter().map(|code| Blob::new(daemon.vault.hash(user, code))).collect();
+    let uptime = (daemon.uptime)();
+    let fresh = recovery::fresh(daemon, user).map_err(|error| unavailable(&error, "confirm"))?;
     let skew = daemon.config.token.skew_steps.get();
-    let vault = Arc::clone(&daemon.vault);
-    let (owner, wanted) = (user.clone(), name.clone());
+    let (vault, all) = (Arc::clone(&daemon.vault), Arc::clone(&daemon.pending));
+    let (owner, wanted, hashes) = (user.clone(), name.to_owned(), fresh.hashes);
+    // All of it where changes have their turn: a token that was revoked, or another one that was
+    // activated before this turn, is seen.
     let outcome = daemon
         .store
         .update(user.clone(), move |record| {
-            let Some(mut record) = record else { return (Change::Keep, Outcome::NoSuchToken) };
-            let Some(token) = record.token(&wanted).filter(|token| !token.is_active()) else {
-                return (Change::Keep, Outcome::NoSuchToken);
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            let found =
+                all.get(&owner, &wanted, uptime).filter(|found| awaited.covers(&found.kind));
+            let Some(pending) = found.cloned() else {
+                return (Change::Keep, Outcome::NotPending);
             };
+            let token = &pending.token;
             let matched = match (Code::parse(typed.as_str()), vault.open(&owner, token)) {
                 (Some(code), Ok(secret)) => code::look(token, &secret, &code, now, skew),
                 (None, _) => Match::None,
                 (_, Err(error)) => {
-                    error!(user = %owner, token = wanted, %error, "a stored secret does not open");
+                    error!(user = %owner, token = wanted, %error, "a pending secret does not open");
                     Match::None
                 }
             };
-            let outcome = settle(&mut record, &wanted, matched, now, hashes);
-            let change =
-                if record.tokens.is_empty() { Change::Remove } else { Change::Put(record) };
-            (change, outcome)
+            let Match::Fresh(factor) = matched else {
+                let tries_left = all.wrong(&owner, token);
+                return (Change::Keep, Outcome::Wrong { tries_left });
+            };
+            let mut record = record.unwrap_or_default();
+            match pending.activate(&mut record, factor, now, hashes) {
+                Ok(recovery) => {
+                    let token = Box::new(pending.token);
+                    (Change::Put(record), Outcome::Active { token, kind: pending.kind, recovery })
+                }
+                Err(obstacle) => {
+                    all.done(&owner, token);
+                    (Change::Keep, Outcome::Refused(obstacle))
+                }
+            }
         })
         .await
+        // The token is still pending: the user may try the next code.
         .map_err(|error| unavailable(&error, "confirm"))?;
     match outcome {
-        Outcome::Active { new_recovery_codes } => {
-            warn!(%user, token = name, peer_uid = peer.uid, peer_pid = peer.pid, "token activated");
-            let codes = if new_recovery_codes { fresh } else { Vec::new() };
-            let recovery_codes =
-                codes.iter().filter_map(|code| TypedCode::new(&code.display())).collect();
-            Ok(SealedAnswer::Confirmed { recovery_codes })
+        Outcome::Active { token, kind, recovery } => {
+            daemon.pending.lock().unwrap_or_else(PoisonError::into_inner).done(user, &token);
+            let replaced = matches!(kind, Kind::Rotation { .. });
+            if replaced {
+                daemon.end_grace(user);
+            }
+            let invited = matches!(kind, Kind::First { invite: Some(_) });
+            warn!(%user, token = token.name, replaced, invited,
+                peer_uid = peer.uid, peer_pid = peer.pid, "token activated");
+            let recovery_codes = match recovery {
+                RecoveryCodes::New => fresh.codes,
+                RecoveryCodes::Kept => Vec::new(),
+            };
+            Ok(Confirmation::Active { recovery_codes })
         }
         Outcome::Wrong { tries_left } => {
-            info!(%user, token = name, peer_uid = peer.uid, tries_left, "token not confirmed");
-            Ok(SealedAnswer::WrongCode { tries_left })
+            info!(%user, token = %Bounded(name), peer_uid = peer.uid, peer_pid = peer.pid, tries_left,
+                "token not confirmed");
+            Ok(Confirmation::Wrong { tries_left })
         }
-        Outcome::NoSuchToken => Err(ErrorAnswer {
-            code: ErrorCode::Conflict,
+        Outcome::Refused(obstacle) => {
+            info!(%user, token = %Bounded(name), peer_uid = peer.uid, peer_pid = peer.pid, %obstacle,
+                "token not activated");
+            Err(conflict(obstacle.to_string()))
+        }
+        Outcome::NotPending => Err(ErrorAnswer {
+            code: ErrorCode::NotPending,
             message: format!(
-                "no token named \"{}\" waits to be confirmed; enrol again",
-                Bounded(&name)
+                "no token named \"{}\" waits to be confirmed; begin again",
+                Bounded(name)
             ),
         }),
     }
 }
 
 enum Outcome {
-    Active { new_recovery_codes: bool },
+    Active { token: Box<Token>, kind: Kind, recovery: RecoveryCodes },
     Wrong { tries_left: u8 },
-    NoSuchToken,
+    Refused(Obstacle),
+    NotPending,
 }
 
-/// What a first code makes of a pending token.
-fn settle(record: &mut Record, name: &str, matched: Match, now: u64, hashes: Vec<Blob>) -> Outcome {
-    let Some(token) = record.token_mut(name) else { return Outcome::NoSuchToken };
-    if let Match::Fresh(factor) = matched {
-        // The confirming code is spent: it opens no login.
-        token.factor = factor;
-        token.state = State::Active;
-        token.last_used = Some(now);
-        let new_recovery_codes = record.recovery.is_empty();
-        if new_recovery_codes {
-            record.recovery = hashes;
-        }
-        return Outcome::Active { new_recovery_codes };
+fn check_room(record: &Record, name: &str) -> Result<(), ErrorAnswer> {
+    if record.token(name).is_some() {
+        return Err(conflict(format!(
+            "there is a token named {name:?} already; choose another name (--name) or revoke that one"
+        )));
     }
-    let tries_left = match token.state {
-        State::Pending { tries_left } => tries_left.saturating_sub(1),
-        State::Active => return Outcome::NoSuchToken,
-    };
-    token.state = State::Pending { tries_left };
-    if tries_left == 0 {
-        record.tokens.retain(|token| token.name != name);
+    if record.tokens.len() >= Record::MAX_TOKENS {
+        return Err(conflict(format!(
+            "there are {} tokens already; revoke one first",
+            record.tokens.len()
+        )));
     }
-    Outcome::Wrong { tries_left }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), ErrorAnswer> {

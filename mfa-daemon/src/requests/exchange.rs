@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! `params`, `kex_init`, `kex_finish`, `sealed`: the exchange and what is said inside its session.
+//! `params`, `kex_init`, `kex_finish`, `sealed`: the exchange, its session, and the new exchange inside
+//! a session that replaces its keys.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use getrandom::SysRng;
 use getrandom::rand_core::TryRng;
-use mfa_crypto::{Binding, ServerExchange, Session};
+use mfa_crypto::{Binding, ServerExchange, ServerReply, Session};
 use mfa_proto::exchange::{
-    ExchangeAnswer, KexFinish, KexInit, KexReply, Params, Sealed, SealedAnswer, SealedRequest,
+    ExchangeAnswer, KexFinish, KexInit, KexReply, Params, REKEY, Sealed, SealedAnswer,
+    SealedRequest,
 };
-use mfa_proto::{Blob, ErrorAnswer, ErrorCode};
+use mfa_proto::{Blob, ErrorAnswer, ErrorCode, Peer};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use super::{Connection, enroll, unavailable};
 use crate::daemon::Daemon;
-use crate::session::{Exchange, SESSION_ID_BYTES, Subject};
+use crate::session::{Exchange, KeyLifetime, NewKeys, Open, Rekey, SESSION_ID_BYTES, Subject};
 
 pub(super) fn params(daemon: &Daemon) -> ExchangeAnswer {
     ExchangeAnswer::Params(Params {
@@ -27,7 +28,7 @@ pub(super) fn params(daemon: &Daemon) -> ExchangeAnswer {
 }
 
 pub(super) async fn init(
-    daemon: &Arc<Daemon>,
+    daemon: &Daemon,
     connection: &mut Connection,
     init: KexInit,
 ) -> Result<ExchangeAnswer, ErrorAnswer> {
@@ -35,31 +36,18 @@ pub(super) async fn init(
     if !matches!(std::mem::take(&mut connection.exchange), Exchange::None) {
         return Err(failed("an exchange was begun on this connection already"));
     }
-    // Whoever may not enrol costs no exponentiation.
-    enroll::may_enroll(daemon, peer, &init.user).await?;
+    // Whoever may not go on costs no exponentiation.
+    enroll::may_open(daemon, peer, &init.user, init.purpose).await?;
     if init.group.as_bytes() != daemon.group.fingerprint() {
         return Err(failed("the group is not the one that is offered; ask for params again"));
     }
     let mut id = [0; SESSION_ID_BYTES];
     SysRng.try_fill_bytes(&mut id).map_err(|error| unavailable(&error, "kex_init"))?;
-    let subject =
-        Subject { id, purpose: init.purpose, user: init.user.clone(), since: Instant::now() };
-    let _worker =
-        daemon.exchanges.acquire().await.map_err(|error| unavailable(&error, "kex_init"))?;
-    let group = daemon.group.clone();
-    let computed = tokio::task::spawn_blocking(move || {
-        let binding =
-            Binding { purpose: init.purpose.as_str(), user: init.user.as_str(), uid: peer.uid };
-        let (public, nonce) = (init.client_public.as_bytes(), init.client_nonce.as_bytes());
-        ServerExchange::respond(&group, &binding, public, nonce, &id, &mut SysRng)
-    })
-    .await
-    .map_err(|error| unavailable(&error, "kex_init"))?;
-    let (exchange, reply) = computed.map_err(|error| {
-        warn!(user = %subject.user, peer_uid = peer.uid, peer_pid = peer.pid, %error, "key exchange refused");
-        failed(&error.to_string())
-    })?;
-    connection.exchange = Exchange::Offered(subject, Box::new(exchange));
+    let subject = Subject { id, purpose: init.purpose, user: init.user, since: (daemon.uptime)() };
+    let word = subject.purpose.as_str();
+    let (exchange, reply) =
+        respond(daemon, peer, word, &subject, init.client_public, init.client_nonce).await?;
+    connection.exchange = Exchange::Offered(subject, exchange);
     Ok(ExchangeAnswer::KexReply(KexReply {
         session: Blob::new(id),
         server_public: Blob::new(reply.public),
@@ -85,7 +73,7 @@ pub(super) fn finish(
     })?;
     info!(user = %subject.user, purpose = subject.purpose.as_str(),
         peer_uid = connection.peer.uid, peer_pid = connection.peer.pid, "session opened");
-    connection.exchange = Exchange::Open(subject, Box::new(session));
+    connection.exchange = Exchange::Open(Box::new(Open { subject, session, rekey: None }));
     Ok(ExchangeAnswer::KexDone {})
 }
 
@@ -95,44 +83,127 @@ pub(super) async fn sealed(
     sealed: Sealed,
 ) -> Result<ExchangeAnswer, ErrorAnswer> {
     // Taken out: whatever fails below leaves no session behind.
-    let Exchange::Open(subject, mut session) = std::mem::take(&mut connection.exchange) else {
+    let Exchange::Open(mut open) = std::mem::take(&mut connection.exchange) else {
         return Err(failed("there is no session on this connection"));
     };
-    if sealed.session.as_bytes() != subject.id {
+    if sealed.session.as_bytes() != open.subject.id {
         return Err(failed("that session is not of this connection"));
     }
-    let exchange = &daemon.config.exchange;
-    let lifetime = Duration::from_secs(exchange.rekey_seconds.get());
-    if !subject.is_current(Instant::now(), lifetime)
-        || session.messages() >= exchange.rekey_messages.get()
-    {
-        return Err(failed("the session's key has reached its end; make a new exchange"));
+    let config = &daemon.config.exchange;
+    let lifetime =
+        KeyLifetime { seconds: config.rekey_seconds.get(), messages: config.rekey_messages.get() };
+    let current = open.is_current((daemon.uptime)(), lifetime);
+    let request = unseal(&mut open.session, &sealed)?;
+    let (answer, new_keys) = match (request, open.rekey.take()) {
+        (SealedRequest::RekeyInit { client_public, client_nonce }, None) => {
+            let flights = (client_public, client_nonce);
+            (rekey_init(daemon, connection.peer, &mut open, flights).await?, None)
+        }
+        (SealedRequest::RekeyFinish { client_confirm }, Some(rekey)) => {
+            let new_keys = rekey_finish(connection.peer, &open, rekey, &client_confirm)?;
+            (SealedAnswer::Rekeyed {}, Some(new_keys))
+        }
+        // Nothing may come between the two flights, and none twice: so a key that has reached its end
+        // carries these two messages at most.
+        (_, Some(_)) | (SealedRequest::RekeyFinish { .. }, None) => {
+            return Err(failed("a flight of the rekey is out of order"));
+        }
+        (_, None) if !current => {
+            return Err(failed("the session's key has reached its end and may only be replaced"));
+        }
+        (request, None) => {
+            let answer = enroll::inside(daemon, connection.peer, &open.subject, request).await;
+            (answer, None)
+        }
+    };
+    let answer = seal(&mut open, &answer)?;
+    if let Some(new_keys) = new_keys {
+        open.replace(new_keys).map_err(|error| failed(&error.to_string()))?;
     }
-    let request = open(&mut session, &sealed)?;
-    let answer = enroll::inside(daemon, connection, &subject, request).await;
-    let answer = seal(&mut session, &subject, &answer)?;
-    connection.exchange = Exchange::Open(subject, session);
+    connection.exchange = Exchange::Open(open);
     Ok(ExchangeAnswer::Sealed(answer))
 }
 
-fn open(session: &mut Session, sealed: &Sealed) -> Result<SealedRequest, ErrorAnswer> {
+async fn rekey_init(
+    daemon: &Daemon,
+    peer: Peer,
+    open: &mut Open,
+    (client_public, client_nonce): (Blob, Blob),
+) -> Result<SealedAnswer, ErrorAnswer> {
+    let since = (daemon.uptime)();
+    let (exchange, reply) =
+        respond(daemon, peer, REKEY, &open.subject, client_public, client_nonce).await?;
+    open.rekey = Some(Rekey { exchange, since });
+    Ok(SealedAnswer::RekeyReply {
+        server_public: Blob::new(reply.public),
+        server_nonce: Blob::new(reply.nonce),
+        server_confirm: Blob::new(reply.confirm),
+        expires_in: daemon.config.exchange.rekey_seconds.get(),
+    })
+}
+
+fn rekey_finish(
+    peer: Peer,
+    open: &Open,
+    rekey: Rekey,
+    client_confirm: &Blob,
+) -> Result<NewKeys, ErrorAnswer> {
+    let user = &open.subject.user;
+    let new_keys = rekey.finish(client_confirm.as_bytes()).map_err(|error| {
+        warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid, %error, "rekey refused");
+        failed(&error.to_string())
+    })?;
+    info!(%user, peer_uid = peer.uid, peer_pid = peer.pid, epoch = open.session.epoch() + 1,
+        "session rekeyed");
+    Ok(new_keys)
+}
+
+/// The daemon's half of an exchange: some milliseconds of arithmetic, away from the event loop, and
+/// no more of them at once than there are permits.
+async fn respond(
+    daemon: &Daemon,
+    peer: Peer,
+    purpose: &'static str,
+    subject: &Subject,
+    client_public: Blob,
+    client_nonce: Blob,
+) -> Result<(Box<ServerExchange>, ServerReply), ErrorAnswer> {
+    let _worker =
+        daemon.exchanges.acquire().await.map_err(|error| unavailable(&error, "exchange"))?;
+    let group = daemon.group.clone();
+    let (user, id) = (subject.user.clone(), subject.id);
+    let computed = tokio::task::spawn_blocking(move || {
+        let binding = Binding { purpose, user: user.as_str(), uid: peer.uid };
+        let (public, nonce) = (client_public.as_bytes(), client_nonce.as_bytes());
+        ServerExchange::respond(&group, &binding, public, nonce, &id, &mut SysRng)
+    })
+    .await
+    .map_err(|error| unavailable(&error, "exchange"))?;
+    let (exchange, reply) = computed.map_err(|error| {
+        warn!(user = %subject.user, purpose, peer_uid = peer.uid, peer_pid = peer.pid, %error,
+            "key exchange refused");
+        failed(&error.to_string())
+    })?;
+    Ok((Box::new(exchange), reply))
+}
+
+fn unseal(session: &mut Session, sealed: &Sealed) -> Result<SealedRequest, ErrorAnswer> {
     let plain = session
         .open(sealed.seq, sealed.ciphertext.as_bytes())
         .map_err(|error| failed(&error.to_string()))?;
-    serde_json::from_slice(&plain).map_err(|error| failed(&format!("inside the session: {error}")))
+    serde_json::from_slice(&plain).map_err(|error| {
+        // Not the error's own text: it quotes what was sealed, and this answer is not.
+        failed(&format!("line {}, column {} of what was sealed", error.line(), error.column()))
+    })
 }
 
-fn seal(
-    session: &mut Session,
-    subject: &Subject,
-    answer: &SealedAnswer,
-) -> Result<Sealed, ErrorAnswer> {
-    let plain = serde_json::to_vec(answer)
-        .map(Zeroizing::new)
-        .map_err(|error| unavailable(&error, "sealed"))?;
-    let message = session.seal(&plain).map_err(|error| failed(&error.to_string()))?;
+fn seal(open: &mut Open, answer: &SealedAnswer) -> Result<Sealed, ErrorAnswer> {
+    // At full size from the start: a buffer that grows leaves copies behind.
+    let mut plain = Zeroizing::new(Vec::with_capacity(8 * 1024));
+    serde_json::to_writer(&mut *plain, answer).map_err(|error| unavailable(&error, "sealed"))?;
+    let message = open.session.seal(&plain).map_err(|error| failed(&error.to_string()))?;
     Ok(Sealed {
-        session: Blob::new(subject.id),
+        session: Blob::new(open.subject.id),
         seq: message.seq,
         ciphertext: Blob::new(message.ciphertext),
     })

@@ -13,7 +13,7 @@ use tracing::warn;
 use super::unavailable;
 use crate::caller;
 use crate::daemon::Daemon;
-use crate::policy::record::{Factor, Record, State, Token};
+use crate::policy::record::{Factor, Record, Token};
 use crate::vault::Vault;
 
 /// Counters and steps beyond this are damage, not use: 2^53, which every JSON reader keeps.
@@ -86,13 +86,13 @@ fn record(
     };
     let mut token = Token {
         name: "imported".to_owned(),
-        state: State::Active,
         factor,
         algorithm,
         digits,
         sealed: Blob::new([]),
         created: now,
         last_used: None,
+        near: None,
     };
     vault
         .seal(&user, &mut token, &Secret::new(bytes.to_vec()))

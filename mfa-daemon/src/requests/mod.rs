@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One file a request: authorise, call, answer.
 
+mod account;
 mod administer;
 mod begin;
+mod bypass;
 mod enroll;
 mod exchange;
+mod explain;
+mod grace;
 mod import;
+mod invite;
+mod login_enroll;
+mod recovery;
 mod revoke;
+mod rotate;
 mod status;
 mod verify;
 
@@ -14,6 +22,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use mfa_proto::frame;
+use mfa_proto::login::Origin;
 use mfa_proto::{ErrorAnswer, ErrorCode, FrameError, Peer, Request};
 use serde::Serialize;
 use tracing::error;
@@ -52,6 +61,17 @@ pub async fn answer(
         Request::Sealed(sealed) => write(id, exchange::sealed(daemon, connection, sealed).await),
         Request::AdminList(list) => write(id, administer::list(daemon, peer, list).await),
         Request::AdminUnlock { user } => write(id, administer::unlock(daemon, peer, user).await),
+        Request::LoginProvision(provision) => {
+            write(id, login_enroll::provision(daemon, peer, provision).await)
+        }
+        Request::LoginConfirm(confirm) => {
+            write(id, login_enroll::confirm(daemon, peer, confirm).await)
+        }
+        Request::AdminBypass(bypass) => write(id, bypass::bypass(daemon, peer, bypass).await),
+        Request::AdminInvite(invite) => write(id, invite::invite(daemon, peer, invite).await),
+        Request::Account(account) => write(id, account::account(daemon, peer, account).await),
+        Request::Explain(explain) => write(id, explain::explain(daemon, peer, explain).await),
+        Request::EndGrace { user } => write(id, grace::end(daemon, peer, user).await),
         Request::AdminImport(import) => write(id, import::import(daemon, peer, import).await),
     }
 }
@@ -69,11 +89,16 @@ pub(crate) fn write<T: Serialize>(
 
 /// The refusal where the daemon itself fails. The cause is for the log, not for the caller.
 fn unavailable(error: &impl fmt::Display, doing: &'static str) -> ErrorAnswer {
-    error!(%error, doing, "denied: cannot decide");
+    error!(%error, doing, "cannot decide");
     ErrorAnswer {
         code: ErrorCode::Unavailable,
         message: "mfa-daemon cannot do this now; its log says why (journalctl -u mfa)".to_owned(),
     }
+}
+
+/// The refusal where the state, or what is asked, does not allow it.
+fn conflict(message: String) -> ErrorAnswer {
+    ErrorAnswer { code: ErrorCode::Conflict, message }
 }
 
 /// At most 128 characters of what a peer sent, with control characters escaped: for the log.
@@ -83,4 +108,12 @@ impl fmt::Display for Bounded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().take(128).try_for_each(|c| write!(f, "{}", c.escape_debug()))
     }
+}
+
+fn rhost(origin: &Origin) -> Option<tracing::field::DisplayValue<Bounded<'_>>> {
+    origin.rhost.as_deref().map(|host| tracing::field::display(Bounded(host)))
+}
+
+fn tty(origin: &Origin) -> Option<tracing::field::DisplayValue<Bounded<'_>>> {
+    origin.tty.as_deref().map(|tty| tracing::field::display(Bounded(tty)))
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `revoke`: removes a token.
 
+use std::sync::{Arc, PoisonError};
+
 use mfa_proto::status::{Revoke, StatusAnswer};
 use mfa_proto::{ErrorAnswer, ErrorCode, Peer};
 use tracing::warn;
@@ -22,10 +24,18 @@ pub(super) async fn revoke(
         Standing::Own => daemon.require_code(&user, code, peer).await?,
         Standing::Stranger => return Err(caller::not_permitted()),
     }
-    let wanted = name.clone();
+    let (all, owner, wanted) = (Arc::clone(&daemon.pending), user.clone(), name.clone());
     let left = daemon
         .store
-        .update(user.clone(), move |record| remove(record, &wanted))
+        .update(user.clone(), move |record| {
+            let (change, left) = remove(record, &wanted);
+            if left.is_some() {
+                // Whoever has begun an enrolment with a code of that token begins again. Here, where
+                // changes have their turn, no first code can come between.
+                all.lock().unwrap_or_else(PoisonError::into_inner).forget(&owner);
+            }
+            (change, left)
+        })
         .await
         .map_err(|error| unavailable(&error, "revoke"))?;
     let Some(left) = left else {
@@ -34,12 +44,13 @@ pub(super) async fn revoke(
             message: format!("{user} has no token named {name:?}; mfa status lists them"),
         });
     };
+    daemon.end_grace(&user);
     warn!(%user, token = name, peer_uid = peer.uid, peer_pid = peer.pid, "token revoked");
     Ok(StatusAnswer::Revoked { left })
 }
 
-/// Removes the token, and with the last one that counts the whole user: recovery codes and tokens
-/// that were never confirmed would otherwise outlive what they belong to.
+/// Removes the token, and with the last one what would otherwise outlive it: recovery codes, and the
+/// invite that it was made with. A bypass code stays: it is made for those who have lost their token.
 fn remove(record: Option<Record>, name: &str) -> (Change, Option<u8>) {
     let Some(mut record) = record else { return (Change::Keep, None) };
     let before = record.tokens.len();
@@ -47,7 +58,10 @@ fn remove(record: Option<Record>, name: &str) -> (Change, Option<u8>) {
     if record.tokens.len() == before {
         return (Change::Keep, None);
     }
-    let left = record.tokens.iter().filter(|token| token.is_active()).count();
-    let change = if left == 0 { Change::Remove } else { Change::Put(record) };
-    (change, Some(u8::try_from(left).unwrap_or(u8::MAX)))
+    let left = record.tokens.len();
+    if left == 0 {
+        record.recovery.clear();
+        record.invite = None;
+    }
+    (Change::to(record), Some(u8::try_from(left).unwrap_or(u8::MAX)))
 }

@@ -2,13 +2,15 @@
 //! `status`: what is known of a user, without any secret.
 
 use mfa_proto::exchange::MovingFactor;
-use mfa_proto::status::{StatusAnswer, TokenStatus, UserStatus};
+use mfa_proto::login::LastFailure;
+use mfa_proto::status::{BypassStatus, StatusAnswer, TokenStatus, UserStatus};
 use mfa_proto::{ErrorAnswer, Peer, UserName};
 
 use super::unavailable;
 use crate::caller::{self, Standing};
 use crate::daemon::Daemon;
-use crate::policy::lockout::{Lock, LockoutRules};
+use crate::policy::due;
+use crate::policy::lockout::Lock;
 use crate::policy::record::{Factor, Record, Token};
 
 pub(super) async fn status(
@@ -22,21 +24,19 @@ pub(super) async fn status(
     }
     let record =
         daemon.store.get(&user).map_err(|error| unavailable(&error, "status"))?.unwrap_or_default();
-    let rules = daemon.login_rules().lockout;
-    Ok(StatusAnswer::Status(describe(user, &record, (daemon.clock)(), &rules)))
+    Ok(StatusAnswer::Status(describe(daemon, user, &record)))
 }
 
 /// A record as it is shown.
-pub(super) fn describe(
-    user: UserName,
-    record: &Record,
-    now: u64,
-    rules: &LockoutRules,
-) -> UserStatus {
-    let lock = record.lockout.clone().lock_at(now, rules);
+pub(super) fn describe(daemon: &Daemon, user: UserName, record: &Record) -> UserStatus {
+    let now = (daemon.clock)();
+    let lock = record.lockout.clone().lock_at(now, &daemon.login_rules().lockout);
+    let max_age_days = daemon.config.token.max_age_days.get();
+    let live = record.bypasses.iter().filter(|bypass| now < bypass.until);
     UserStatus {
+        graces: daemon.graces().of(&user, (daemon.uptime)()),
         user,
-        tokens: record.tokens.iter().map(describe_token).collect(),
+        tokens: record.tokens.iter().map(|token| token_status(token, max_age_days, now)).collect(),
         failures: record.lockout.failures,
         locked_seconds: match lock {
             Lock::Wait(seconds) => Some(seconds),
@@ -44,22 +44,41 @@ pub(super) fn describe(
         },
         locked_hard: lock == Lock::Hard,
         recovery_codes_left: u8::try_from(record.recovery.len()).unwrap_or(u8::MAX),
+        last_failure: (record.lockout.failures > 0).then(|| LastFailure {
+            at: record.lockout.last_failure,
+            from: record.lockout.last_from.clone(),
+        }),
+        bypasses: live
+            .map(|bypass| BypassStatus {
+                until: bypass.until,
+                uses_left: bypass.uses_left,
+                service: bypass.service.clone(),
+            })
+            .collect(),
+        invited_until: record.invite.as_ref().map(|i| i.until).filter(|until| now < *until),
     }
 }
 
-fn describe_token(token: &Token) -> TokenStatus {
+fn token_status(token: &Token, max_age_days: u64, now: u64) -> TokenStatus {
     let (moving, period) = match token.factor {
         Factor::Totp { period, .. } => (MovingFactor::Totp, period.get()),
         Factor::Hotp { .. } => (MovingFactor::Hotp, 0),
     };
+    let clock_offset = match token.factor {
+        Factor::Totp { period, drift, .. } if drift != 0 => {
+            i64::try_from(period.get()).ok().map(|period| period * i64::from(drift))
+        }
+        Factor::Totp { .. } | Factor::Hotp { .. } => None,
+    };
     TokenStatus {
         name: token.name.clone(),
         moving,
-        active: token.is_active(),
         algorithm: token.algorithm.to_string(),
         digits: token.digits.get(),
         period,
         created: token.created,
         last_used: token.last_used,
+        clock_offset,
+        rotation_due: due::is_old(token, max_age_days, now),
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Where users are kept. Changes go through one writer that shares commits; reads go beside it.
 
+mod migration;
 mod open;
 mod reader;
 mod sqlite;
@@ -17,7 +18,7 @@ use crate::master_key::MasterKeyError;
 use crate::policy::record::Record;
 
 pub(crate) use self::open::beside;
-pub use self::open::open;
+pub use self::open::{StoreLock, open};
 
 /// The handle that requests use.
 pub struct Store {
@@ -37,6 +38,14 @@ pub enum Change {
     Put(Record),
     /// The user is gone.
     Remove,
+}
+
+impl Change {
+    /// Keeps what a change has left of a record, and no row of which nothing would be missed.
+    #[must_use]
+    pub fn to(record: Record) -> Self {
+        if record.is_empty() { Self::Remove } else { Self::Put(record) }
+    }
 }
 
 /// Why the store did not do what it was asked. In every case nothing was changed.
@@ -188,7 +197,8 @@ impl Store {
         self.reader.list(after, limit)
     }
 
-    /// Adds users that are not there yet, all in one commit; returns how many were added.
+    /// Adds users that have no token yet, all in one commit; returns how many were added. What else is
+    /// kept of a user, such as an invite, stays.
     ///
     /// # Errors
     /// [`StoreError`]; none was added then.

@@ -50,8 +50,10 @@ pub fn open(database: &Path, key_file: &Path) -> Result<(Store, Vault, StoreLock
     if size == 0 {
         make_private(database)?;
     }
-    let sqlite = Sqlite::open(database, true)?;
+    let mut sqlite = Sqlite::open(database, true)?;
     let key = agree(&sqlite, key, key_file)?;
+    // Only what belongs together is changed: after a mistake the older version can go on with it.
+    sqlite.bring_up_to_date()?;
     sqlite.reserve_log()?;
     let reader = Reader::new(Sqlite::open_reader(database)?);
     let writer = Writer::start(sqlite, database.to_owned())?;

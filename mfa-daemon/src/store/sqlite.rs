@@ -7,11 +7,13 @@ use std::time::Duration;
 use mfa_proto::UserName;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use super::{Listed, StoreError};
+use super::{Listed, StoreError, migration};
 use crate::policy::record::Record;
 
 /// The schema that this version reads and writes (`PRAGMA user_version`).
-pub(super) const SCHEMA: i64 = 1;
+pub(super) const SCHEMA: i64 = 2;
+/// The one before, which is brought up to date.
+const OLD_SCHEMA: i64 = 1;
 /// "mfad", so that file(1) and a wrong path are told apart (`PRAGMA application_id`).
 const APPLICATION: i64 = 0x6d66_6164;
 
@@ -35,7 +37,8 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database, making the schema where the file is new and `create` allows it.
+    /// Opens the database. At start, which `create` says, the schema is made where the file is new, and
+    /// may be one that [`bring_up_to_date`](Self::bring_up_to_date) knows.
     ///
     /// # Errors
     /// [`StoreError`], also for a schema that this version does not know.
@@ -55,6 +58,7 @@ impl Sqlite {
         let this = Self { connection };
         match this.pragma("user_version")? {
             SCHEMA if this.pragma("application_id")? == APPLICATION => {}
+            OLD_SCHEMA if create && this.pragma("application_id")? == APPLICATION => {}
             0 if create && this.is_blank()? => this.make_schema()?,
             found => return Err(StoreError::Schema { found, known: SCHEMA }),
         }
@@ -97,6 +101,17 @@ impl Sqlite {
              COMMIT;"
         ))?;
         Ok(())
+    }
+
+    /// Makes the current schema of the one before, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the database is as it was then.
+    pub(super) fn bring_up_to_date(&mut self) -> Result<(), StoreError> {
+        match self.pragma("user_version")? {
+            OLD_SCHEMA => migration::from_1_to_2(&mut self.connection),
+            _ => Ok(()),
+        }
     }
 
     /// The mark of the key that the secrets are sealed with.
@@ -259,7 +274,11 @@ impl Sqlite {
     }
 }
 
-fn parse(user: &str, text: &str) -> Result<Record, StoreError> {
+/// A row's record, in its ranges.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub(super) fn parse(user: &str, text: &str) -> Result<Record, StoreError> {
     let record: Record = serde_json::from_str(text)
         .map_err(|error| StoreError::Damaged { user: user.to_owned(), what: error.to_string() })?;
     record

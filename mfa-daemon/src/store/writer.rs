@@ -68,11 +68,14 @@ impl Writer {
             let mut added = 0;
             for (user, record) in &users {
                 let row = store.get(user)?;
-                // What was never confirmed does not make a user known.
-                if row.as_ref().is_some_and(|row| row.record.has_active_token()) {
-                    continue;
-                }
-                store.put(user, row.map(|row| row.version), record)?;
+                let (version, mut kept) = match row {
+                    // An invite or a bypass code does not make a user known.
+                    Some(row) if !row.record.tokens.is_empty() => continue,
+                    Some(row) => (Some(row.version), row.record),
+                    None => (None, Record::default()),
+                };
+                kept.tokens.clone_from(&record.tokens);
+                store.put(user, version, &kept)?;
                 added += 1;
             }
             Ok(added)
@@ -211,8 +214,10 @@ mod tests {
             let row = store.get(&user(n)).unwrap();
             let version = row.as_ref().map(|row| row.version);
             let failures = row.map_or(0, |row| row.record.lockout.failures) + 1;
-            let record =
-                Record { lockout: Lockout { failures, last_failure: 1 }, ..Record::default() };
+            let record = Record {
+                lockout: Lockout { failures, last_failure: 1, last_from: None },
+                ..Record::default()
+            };
             store.put(&user(n), version, &record).unwrap();
             Box::new(move |committed| released.lock().unwrap().push((n, committed)))
         })

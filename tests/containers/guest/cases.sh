@@ -5,6 +5,8 @@
 guest=/opt/tests/guest
 state=/run/mfa-test
 mkdir -p "$state"
+# ssh draws a QR code for a user whose locale is UTF-8, and escapes it for others.
+export LC_ALL=C.UTF-8
 
 fail() {
     printf 'expected: %s\n' "$*"
@@ -46,6 +48,36 @@ wrong_code_of() {
     done
     echo "$candidate"
 }
+
+# The base32 secret on the screen stands for the camera of a phone; oathtool for its codes. As an
+# answer of `dialogue`: keeps the secret in $state/USER.secret and types the current code.
+scan_secret_of() {
+    # shellcheck disable=SC2016
+    printf '%s' 'run:printf %s "$SCREEN" | tr -d "\r" | grep -oE "^([A-Z2-7]{4} ){7}[A-Z2-7]{4}" |
+        tail -n 1 | tr -d " " >'"$state/$1.secret
+        oathtool --totp -b @$state/$1.secret"
+}
+
+# phone_of USER [SECONDS]: what the phone of a scanned secret shows in so many seconds.
+phone_of() { oathtool --totp -b "@$state/$1.secret" --now "${2:-0} seconds"; }
+
+# waits_until COMMAND...: until it succeeds, ten seconds at most.
+waits_until() {
+    local i
+    for ((i = 0; i < 200; i++)); do
+        ! "$@" >/dev/null 2>&1 || return 0
+        sleep 0.05
+    done
+    fail "$* at last"
+}
+
+# log_since MOMENT PATTERN: a line of the journal written since then that holds PATTERN.
+log_since() {
+    journalctl --sync
+    journalctl --no-pager --since "$1" | grep -E "$2"
+}
+
+moment() { date '+%F %T'; }
 
 # ssh_with PORT USER [PROMPT ANSWER]... : logs in and says who it is there.
 ssh_with() {

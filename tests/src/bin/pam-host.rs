@@ -14,7 +14,9 @@ use std::io::{Write, stdin, stdout};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use mfa_tests::pam_host::{Answer, Call, Conversation, Item, SILENT, Transaction, result_name};
+use mfa_tests::pam_host::{
+    Answer, CHANGE_EXPIRED, Call, Conversation, Item, SILENT, Transaction, result_name,
+};
 use mfa_tests::process_state::{self, ProcessState};
 
 struct Options {
@@ -28,7 +30,11 @@ struct Options {
     times: Option<usize>,
     /// `--silent`: PAM_SILENT.
     flags: c_int,
+    /// `--expired`: PAM_CHANGE_EXPIRED_AUTHTOK, for `chauthtok`.
+    expired: bool,
     items: Vec<(Item, CString)>,
+    /// `--putenv NAME=VALUE`
+    variables: Vec<CString>,
     /// `--no-conversation`
     without_conversation: bool,
     /// `--no-descriptors`: none can be had after the first call.
@@ -120,6 +126,9 @@ fn transaction(options: &Options) -> Vec<(String, c_int)> {
     for (item, value) in &options.items {
         transaction.set_item(*item, value);
     }
+    for variable in &options.variables {
+        transaction.put_variable(variable);
+    }
     if options.without_conversation {
         transaction.without_conversation();
     }
@@ -128,7 +137,9 @@ fn transaction(options: &Options) -> Vec<(String, c_int)> {
     }
     let mut results = Vec::new();
     for (name, call) in &options.calls {
-        results.push((name.clone(), transaction.call(*call, options.flags)));
+        let expired = options.expired && *call == Call::ChAuthTok;
+        let flags = options.flags | if expired { CHANGE_EXPIRED } else { 0 };
+        results.push((name.clone(), transaction.call(*call, flags)));
         if options.without_descriptors {
             process_state::forbid_descriptors();
         }
@@ -149,7 +160,9 @@ fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
         calls: vec![("authenticate".to_owned(), Call::Authenticate)],
         times: None,
         flags: 0,
+        expired: false,
         items: Vec::new(),
+        variables: Vec::new(),
         without_conversation: false,
         without_descriptors: false,
         alarms: false,
@@ -161,6 +174,8 @@ fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
         match option.to_str().unwrap_or_default() {
             "--no-user" => options.user = None,
             "--silent" => options.flags |= SILENT,
+            "--expired" => options.expired = true,
+            "--putenv" => options.variables.push(CString::new(value()).unwrap()),
             "--no-conversation" => options.without_conversation = true,
             "--no-descriptors" => options.without_descriptors = true,
             "--alarms" => options.alarms = true,

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
 use super::*;
+use crate::pam_stack::MODULE;
 
 struct Machine {
     root: tempfile::TempDir,
@@ -30,7 +31,11 @@ impl Machine {
 
     fn findings(&self) -> Vec<Finding> {
         let modules = [self.root.path().join("security")];
-        pam(&self.root.path().join("pam.d"), &modules, Path::new("/run/mfa/mfa.sock"))
+        pam::find(&pam::Place {
+            services: &self.root.path().join("pam.d"),
+            modules: &modules,
+            socket: Path::new("/run/mfa/mfa.sock"),
+        })
     }
 }
 
@@ -70,6 +75,42 @@ fn every_flaw_comes_with_the_line_that_mends_it() {
     assert_eq!(severities(&findings), [bad, bad, bad, warn, warn], "{findings:?}");
     assert!(findings.iter().all(|finding| finding.mend.is_some()));
     assert!(findings[0].finding.contains("`auth sufficient pam_unix.so`"), "{findings:?}");
+}
+
+#[test]
+fn options_that_let_logins_in_without_a_code_are_told() {
+    let line = |options: &str| {
+        let text = format!("auth required pam_mfa.so {options}\n");
+        severities(&Machine::new(&[("sshd", &text)]).with_module().findings())
+    };
+    assert_eq!(line("forward_pass retry=3 exempt_group=x unavailable=deny"), [Severity::Ok]);
+    assert_eq!(line("observe"), [Severity::Ok, Severity::Bad]);
+    assert_eq!(line("unavailable=ignore"), [Severity::Ok, Severity::Warn]);
+    assert_eq!(line("nullok"), [Severity::Ok, Severity::Warn]);
+}
+
+#[test]
+fn an_enrolment_in_the_login_needs_both_of_its_lines_where_they_are_reached() {
+    let service = |more: &str| {
+        let text = format!("auth required pam_mfa.so\n{more}");
+        Machine::new(&[("sshd", &text)]).with_module().findings()
+    };
+    let (account, password) =
+        ("account required pam_mfa.so enroll\n", "password required pam_mfa.so enroll\n");
+    let both = format!("{account}{password}");
+    assert_eq!(severities(&service(&both)), [Severity::Ok]);
+    assert_eq!(severities(&service("account required pam_mfa.so\n")), [Severity::Ok]);
+    let alone = service(account);
+    assert_eq!(severities(&alone), [Severity::Ok, Severity::Bad]);
+    assert!(alone[1].mend.as_ref().unwrap().starts_with("password required"), "{alone:?}");
+    assert_eq!(severities(&service(password)), [Severity::Ok, Severity::Warn]);
+    let skipped = service(&format!("account sufficient pam_localuser.so\n{both}"));
+    assert_eq!(severities(&skipped), [Severity::Ok, Severity::Warn]);
+    assert!(skipped[1].finding.contains("ends the account stack"), "{skipped:?}");
+    let unknown = service("account required pam_mfa.so enrol\n");
+    assert_eq!(severities(&unknown), [Severity::Ok, Severity::Bad]);
+    // Whoever cannot be read as a whole is denied.
+    assert_eq!(severities(&service("account requird pam_mfa.so\n"))[0], Severity::Bad);
 }
 
 #[test]

@@ -29,10 +29,25 @@ impl Proxy {
         frames: usize,
         afterwards: Afterwards,
     ) -> Self {
+        Self::cutting_later(path, daemon, 0, frames, afterwards)
+    }
+
+    /// The same after so many connections that are served to their end.
+    pub(crate) fn cutting_later(
+        path: PathBuf,
+        daemon: &Path,
+        before: usize,
+        frames: usize,
+        afterwards: Afterwards,
+    ) -> Self {
         let listener = UnixListener::bind(&path).unwrap();
         let daemon = daemon.to_owned();
         let own = path.clone();
         let thread = std::thread::spawn(move || {
+            for _ in 0..before {
+                let (client, _) = listener.accept().unwrap();
+                pass(client, UnixStream::connect(&daemon).unwrap(), usize::MAX);
+            }
             let (client, _) = listener.accept().unwrap();
             if afterwards == Afterwards::Refused {
                 std::fs::remove_file(&own).unwrap();

@@ -5,7 +5,7 @@ pub(crate) mod proxy;
 pub(crate) mod terminal;
 
 use std::fs::{self, Permissions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
@@ -14,6 +14,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mfa_crypto::{Moving, OtpUri, hotp, step};
+
+/// The quickest group of RFC 7919.
+pub(crate) const GROUP: &str = "ffdhe2048";
 
 /// An ordinary user of every machine.
 pub(crate) const NOBODY: (&str, u32) = ("nobody", 65534);
@@ -27,11 +30,16 @@ pub(crate) struct Machine {
 impl Machine {
     /// A daemon that offers a group of RFC 7919.
     pub(crate) fn new() -> Self {
-        Self::with_group("ffdhe2048")
+        Self::with_group(GROUP)
     }
 
-    /// Starts a daemon and returns when it says that it is ready.
+    /// A daemon that offers this group.
     pub(crate) fn with_group(group: &str) -> Self {
+        Self::with(&format!("[exchange]\ngroup = {group:?}\n"))
+    }
+
+    /// A daemon with this at the end of its configuration. Returns when it says that it is ready.
+    pub(crate) fn with(settings: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let path = |name: &str| home.path().join(name);
         // Ordinary users must reach the socket and the command.
@@ -43,7 +51,7 @@ impl Machine {
         fs::copy(env!("CARGO_BIN_EXE_mfa"), path("mfa")).unwrap();
         let configuration = format!(
             "socket = {:?}\nissuer = \"host.example\"\n[store]\nurl = \"sqlite:{}\"\n\
-             [master_key]\nfile = {:?}\n[exchange]\ngroup = {group:?}\n",
+             [master_key]\nfile = {:?}\n{settings}",
             path("run/s"),
             path("state/mfa.db").display(),
             path("state/master.key"),
@@ -102,6 +110,14 @@ impl Machine {
         command
     }
 
+    /// As an ordinary user, with this as standard input.
+    pub(crate) fn give_as_nobody(&self, arguments: &[&str], input: &str) -> Ended {
+        let mut child = self.mfa_as_nobody(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        // It may have ended without reading it.
+        let _ = writeln!(child.stdin.take().unwrap(), "{input}");
+        Ended::after(child.wait_with_output().unwrap())
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         Ended::of(self.mfa(arguments))
     }
@@ -117,14 +133,11 @@ impl Machine {
         token(&path)
     }
 
-    /// The token states of a user: name and whether it counts.
-    pub(crate) fn tokens(&self, user: &str) -> Vec<(String, bool)> {
+    /// The names of a user's tokens. One that waits for its first code is not among them.
+    pub(crate) fn tokens(&self, user: &str) -> Vec<String> {
         let status = self.run(&["--json", "status", "--user", user]).expect(0).json().remove(0);
         let tokens = status["tokens"].as_array().unwrap();
-        let token = |token: &serde_json::Value| {
-            (token["name"].as_str().unwrap().to_owned(), token["active"].as_bool().unwrap())
-        };
-        tokens.iter().map(token).collect()
+        tokens.iter().map(|token| token["name"].as_str().unwrap().to_owned()).collect()
     }
 
     pub(crate) fn log(&self) -> String {
@@ -194,6 +207,12 @@ pub(crate) fn code(token: &OtpUri, ahead: u64) -> String {
         Moving::Hotp { counter } => counter,
     };
     hotp(&token.secret, token.algorithm, token.digits, counter + ahead).as_str().to_owned()
+}
+
+/// The token of an event that carries its address.
+pub(crate) fn shown_token(pending: &str) -> OtpUri {
+    let pending: serde_json::Value = serde_json::from_str(pending).unwrap();
+    OtpUri::parse(pending["otpauth"].as_str().unwrap()).unwrap()
 }
 
 /// A code that is none of those that count now or soon.

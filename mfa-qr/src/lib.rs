@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! A QR code (ISO/IEC 18004) as terminal text: two modules a character, by half blocks.
+//! A secret as people take it into an authenticator: a QR code (ISO/IEC 18004) as terminal text, two
+//! modules a character by half blocks, and base32 in groups.
 
-use qrcode::types::{Color, QrError};
+#![forbid(unsafe_code)]
+
+use qrcode::types::Color;
+pub use qrcode::types::QrError;
 use qrcode::{EcLevel, QrCode};
 use zeroize::Zeroizing;
-
-use crate::console::Window;
 
 /// The light border that a reader needs, in modules (ISO/IEC 18004, 6.3.8).
 const QUIET_ZONE: usize = 4;
@@ -17,7 +19,7 @@ const INK: anstyle::Style = anstyle::Style::new()
 
 /// How the terminal shows light and dark.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ink {
+pub enum Ink {
     /// Black and white are set.
     Colours,
     /// Text is taken to be light on a dark ground, as terminals without colours are.
@@ -25,7 +27,7 @@ pub(crate) enum Ink {
 }
 
 /// A QR code with its quiet zone.
-pub(crate) struct Picture {
+pub struct Picture {
     dark: Zeroizing<Vec<bool>>,
     side: usize,
 }
@@ -33,7 +35,10 @@ pub(crate) struct Picture {
 impl Picture {
     /// The smallest code for `text`. It is read from a screen, undamaged, so correction level L is
     /// enough; a higher one is taken where it costs no space.
-    pub(crate) fn encode(text: &str) -> Result<Self, QrError> {
+    ///
+    /// # Errors
+    /// [`QrError`] where the text is longer than a QR code can be.
+    pub fn encode(text: &str) -> Result<Self, QrError> {
         let mut code = QrCode::with_error_correction_level(text, EcLevel::L)?;
         for level in [EcLevel::M, EcLevel::Q] {
             match QrCode::with_version(text, code.version(), level) {
@@ -46,28 +51,41 @@ impl Picture {
         Ok(Self { dark: Zeroizing::new(dark), side: code.width() })
     }
 
+    /// The code of an `otpauth` URI, without the parameters that every authenticator assumes.
+    ///
+    /// # Errors
+    /// [`QrError`] where the URI is longer than a QR code can be.
+    pub fn of_otpauth(uri: &str) -> Result<Self, QrError> {
+        Self::encode(uri.strip_suffix("&algorithm=SHA1&digits=6&period=30").unwrap_or(uri))
+    }
+
     /// Characters of a line.
-    pub(crate) fn columns(&self) -> usize {
+    #[must_use]
+    pub fn columns(&self) -> usize {
         self.side + 2 * QUIET_ZONE
     }
 
     /// Lines.
-    pub(crate) fn rows(&self) -> usize {
+    #[must_use]
+    pub fn rows(&self) -> usize {
         self.columns().div_ceil(2)
     }
 
-    /// Whether the lines fit without being broken.
-    pub(crate) fn fits(&self, window: Window) -> bool {
-        self.columns() <= window.columns
+    /// Whether the lines fit a window of so many columns without being broken.
+    #[must_use]
+    pub fn fits(&self, columns: usize) -> bool {
+        self.columns() <= columns
     }
 
-    /// Whether the code and the prompt below it are on the screen together.
-    pub(crate) fn is_seen_whole(&self, window: Window) -> bool {
-        self.rows() < window.rows
+    /// Whether the code and the prompt below it are on a screen of so many rows together.
+    #[must_use]
+    pub fn is_seen_whole(&self, rows: usize) -> bool {
+        self.rows() < rows
     }
 
     /// The lines, each with its line end.
-    pub(crate) fn draw(&self, ink: Ink) -> Zeroizing<String> {
+    #[must_use]
+    pub fn draw(&self, ink: Ink) -> Zeroizing<String> {
         let (on, off) = match ink {
             Ink::Colours => (INK.render().to_string(), INK.render_reset().to_string()),
             Ink::Plain => (String::new(), String::new()),
@@ -103,6 +121,19 @@ impl Picture {
     }
 }
 
+/// Base32 in groups of four, as people read and type it; authenticators leave the spaces out.
+#[must_use]
+pub fn grouped(secret: &str) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(secret.len() * 2));
+    for (place, letter) in secret.chars().enumerate() {
+        if place > 0 && place % 4 == 0 {
+            text.push(' ');
+        }
+        text.push(letter);
+    }
+    text
+}
+
 /// The character with these halves in the text's colour.
 fn block(upper: bool, lower: bool) -> char {
     match (upper, lower) {
@@ -114,5 +145,4 @@ fn block(upper: bool, lower: bool) -> char {
 }
 
 #[cfg(test)]
-#[path = "qr/tests.rs"]
 mod tests;

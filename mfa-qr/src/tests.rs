@@ -137,9 +137,14 @@ fn the_quiet_zone_is_light_on_every_side() {
 
 #[test]
 fn an_ordinary_address_fits_an_ordinary_window() {
-    let window = Window { columns: 80, rows: 24 };
     let picture = Picture::encode(ADDRESS).unwrap();
     let size = (picture.columns(), picture.rows());
-    assert!(picture.fits(window) && picture.is_seen_whole(window), "{size:?}");
-    assert!(!picture.fits(Window { columns: picture.columns() - 1, rows: 24 }));
+    assert!(picture.fits(80) && picture.is_seen_whole(24), "{size:?}");
+    assert!(!picture.fits(picture.columns() - 1));
+}
+
+#[test]
+fn a_secret_is_grouped_by_four() {
+    assert_eq!(grouped("GEZDGNBVGY").as_str(), "GEZD GNBV GY");
+    assert_eq!(grouped("").as_str(), "");
 }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The decision about a recovery code or a bypass code. Both have one form, so each is looked for
+//! among both.
+
+use mfa_proto::Blob;
+use subtle::ConstantTimeEq;
+
+use super::login::{Attempt, By, Decision, count_failure, success};
+use super::record::{Bypass, Record};
+
+/// For an account that is not locked. A recovery code is removed by the decision that accepts it, a bypass code with its last use.
+/// Neither resets the count of wrong codes: only a success of the account's own token does.
+pub(super) fn decide(record: &mut Record, hash: &Blob, attempt: &Attempt<'_>) -> Decision {
+    let mut recovery = None;
+    for (at, stored) in record.recovery.iter().enumerate() {
+        if equal(stored, hash) && !record.tokens.is_empty() {
+            recovery = Some(at);
+        }
+    }
+    let mut bypass = None;
+    for (at, stored) in record.bypasses.iter().enumerate() {
+        if equal(&stored.hash, hash) && is_good(stored, attempt) {
+            bypass = Some(at);
+        }
+    }
+    let by = match (recovery, bypass) {
+        (Some(at), _) => {
+            record.recovery.remove(at);
+            By::Recovery
+        }
+        (None, Some(at)) => {
+            if let Some(bypass) = record.bypasses.get_mut(at) {
+                bypass.uses_left = bypass.uses_left.saturating_sub(1);
+            }
+            record.bypasses.retain(|bypass| bypass.uses_left > 0);
+            By::Bypass
+        }
+        (None, None) => {
+            count_failure(record, attempt);
+            return Decision::Wrong { clock_offset: None };
+        }
+    };
+    Decision::Accepted(success(by, &record.lockout))
+}
+
+fn is_good(bypass: &Bypass, attempt: &Attempt<'_>) -> bool {
+    let serves = bypass.service.as_deref().is_none_or(|service| service == attempt.service);
+    attempt.now < bypass.until && bypass.uses_left > 0 && serves
+}
+
+/// In a time that depends on the lengths only.
+fn equal(one: &Blob, other: &Blob) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `admin_bypass`: a code that opens some logins of one user in place of a token's.
+
+use std::ops::RangeInclusive;
+
+use mfa_proto::admin::{AdminAnswer, AdminBypass};
+use mfa_proto::{ErrorAnswer, Peer};
+use tracing::warn;
+
+use super::{Bounded, conflict, invite, recovery, unavailable};
+use crate::caller;
+use crate::daemon::Daemon;
+use crate::policy::record::{Bypass, Record};
+use crate::store::Change;
+
+/// How many logins one code may open.
+const USES: RangeInclusive<u32> = 1..=100;
+
+/// The longest name of a service, in bytes: it is a file name below `/etc/pam.d`.
+const SERVICE_MAX: usize = 255;
+
+pub(super) async fn bypass(
+    daemon: &Daemon,
+    peer: Peer,
+    AdminBypass { user, seconds, uses, service }: AdminBypass,
+) -> Result<AdminAnswer, ErrorAnswer> {
+    if !caller::is_admin(peer, &daemon.config.admin_group).await {
+        return Err(caller::not_permitted());
+    }
+    invite::check_seconds(seconds)?;
+    if !USES.contains(&uses) {
+        return Err(conflict(format!(
+            "a code may open {} to {} logins, not {uses}",
+            USES.start(),
+            USES.end()
+        )));
+    }
+    if let Some(service) = &service {
+        check_service(service)?;
+    }
+    let now = daemon.now().map_err(|error| unavailable(&error, "admin_bypass"))?;
+    let until = now.saturating_add(seconds);
+    let (code, hash) =
+        recovery::one(daemon, &user).map_err(|error| unavailable(&error, "admin_bypass"))?;
+    let bypass = Bypass { hash, until, uses_left: uses, service: service.clone() };
+    let made = daemon
+        .store
+        .update(user.clone(), move |record| add(record.unwrap_or_default(), bypass, now))
+        .await
+        .map_err(|error| unavailable(&error, "admin_bypass"))?;
+    if !made {
+        return Err(conflict(format!(
+            "{user} has {} bypass codes that are still good; wait until one of them has ended",
+            Record::MAX_BYPASSES
+        )));
+    }
+    let service = service.as_deref().map(|service| tracing::field::display(Bounded(service)));
+    warn!(%user, seconds, uses, service, peer_uid = peer.uid, peer_pid = peer.pid,
+        "bypass code made");
+    Ok(AdminAnswer::Issued { code, until })
+}
+
+/// Adds the code where there is room; what has ended makes room.
+fn add(mut record: Record, bypass: Bypass, now: u64) -> (Change, bool) {
+    record.bypasses.retain(|old| now < old.until && old.uses_left > 0);
+    if record.bypasses.len() >= Record::MAX_BYPASSES {
+        return (Change::Keep, false);
+    }
+    record.bypasses.push(bypass);
+    (Change::Put(record), true)
+}
+
+fn check_service(service: &str) -> Result<(), ErrorAnswer> {
+    let possible = !service.is_empty()
+        && service.len() <= SERVICE_MAX
+        && !service.chars().any(|c| c.is_control() || c == '/');
+    if possible {
+        return Ok(());
+    }
+    Err(conflict(format!(
+        "\"{}\" is not the name of a PAM service, as in /etc/pam.d",
+        Bounded(service)
+    )))
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `recovery_codes`, inside a session: a new set in place of the old one.
+
+use std::fmt;
+
+use getrandom::SysRng;
+use mfa_crypto::{RecoveryCode, RngError};
+use mfa_proto::exchange::SealedAnswer;
+use mfa_proto::{Blob, ErrorAnswer, Peer, TypedCode, UserName};
+use tracing::warn;
+
+use super::{conflict, unavailable};
+use crate::caller::{self, Standing};
+use crate::daemon::Daemon;
+use crate::policy::record::Record;
+use crate::store::Change;
+
+pub(super) async fn recovery_codes(
+    daemon: &Daemon,
+    peer: Peer,
+    user: &UserName,
+    code: Option<TypedCode>,
+) -> Result<SealedAnswer, ErrorAnswer> {
+    match caller::standing(peer, user, &daemon.config.admin_group).await {
+        Standing::Root | Standing::Admin => {}
+        Standing::Own => daemon.require_code(user, code, peer).await?,
+        Standing::Stranger => return Err(caller::not_permitted()),
+    }
+    let fresh = fresh(daemon, user).map_err(|error| unavailable(&error, "recovery_codes"))?;
+    let hashes = fresh.hashes;
+    let replaced = daemon
+        .store
+        .update(user.clone(), move |record| match record {
+            Some(mut record) if !record.tokens.is_empty() => {
+                let void = record.recovery.len();
+                record.recovery = hashes;
+                (Change::Put(record), Some(void))
+            }
+            _ => (Change::Keep, None),
+        })
+        .await
+        .map_err(|error| unavailable(&error, "recovery_codes"))?;
+    let Some(void) = replaced else {
+        return Err(conflict(format!(
+            "{user} has no token that recovery codes could stand in for; enrol first (mfa enroll)"
+        )));
+    };
+    daemon.end_grace(user);
+    warn!(%user, void, peer_uid = peer.uid, peer_pid = peer.pid, "recovery codes replaced");
+    Ok(SealedAnswer::RecoveryCodes { codes: fresh.codes })
+}
+
+/// A new set: what the user is shown, once, and what is stored.
+pub(super) struct Fresh {
+    pub(super) codes: Vec<TypedCode>,
+    pub(super) hashes: Vec<Blob>,
+}
+
+/// Why there is no new code.
+#[derive(Debug)]
+pub(super) enum NoCode {
+    /// The system gives no randomness.
+    Randomness(RngError),
+    /// The text is longer than a typed code may be: a defect.
+    TooLong,
+}
+
+impl fmt::Display for NoCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Randomness(error) => write!(f, "{error}"),
+            Self::TooLong => f.write_str("a new code is longer than what may be typed"),
+        }
+    }
+}
+
+impl std::error::Error for NoCode {}
+
+/// Makes a set of recovery codes.
+pub(super) fn fresh(daemon: &Daemon, user: &UserName) -> Result<Fresh, NoCode> {
+    let mut set = Fresh { codes: Vec::new(), hashes: Vec::new() };
+    for _ in 0..Record::RECOVERY_CODES {
+        let (code, hash) = one(daemon, user)?;
+        set.codes.push(code);
+        set.hashes.push(hash);
+    }
+    Ok(set)
+}
+
+/// Makes one code of that form, and its hash.
+pub(super) fn one(daemon: &Daemon, user: &UserName) -> Result<(TypedCode, Blob), NoCode> {
+    let code = RecoveryCode::generate(&mut SysRng).map_err(NoCode::Randomness)?;
+    let shown = TypedCode::new(&code.display()).ok_or(NoCode::TooLong)?;
+    Ok((shown, Blob::new(daemon.vault.hash(user, &code))))
+}

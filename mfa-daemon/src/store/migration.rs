@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What an older version wrote, made into what this one reads: one transaction, so that a start that
+//! is interrupted leaves the old database as it was.
+
+use rusqlite::{Connection, params};
+use serde_json::Value;
+use tracing::{error, info};
+
+use super::StoreError;
+use super::sqlite::parse;
+use crate::policy::record::Record;
+
+/// Rows that are in memory at a time.
+const PAGE: u32 = 500;
+
+/// Schema 1 to 2. A token had a `state`: those that were `active` count without one, those that were
+/// pending are gone (they are kept in memory now), and so is a record that held nothing else.
+///
+/// # Errors
+/// [`StoreError`]; the database is as it was then.
+pub(super) fn from_1_to_2(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let mut after = None::<String>;
+    let mut done = Counts::default();
+    loop {
+        let rows = page(&transaction, after.as_deref())?;
+        let Some((last, _)) = rows.last() else { break };
+        after = Some(last.clone());
+        for (name, text) in &rows {
+            migrate(&transaction, name, text, &mut done)?;
+        }
+    }
+    transaction.pragma_update(None, "user_version", 2)?;
+    transaction.commit()?;
+    info!(
+        kept = done.kept,
+        removed = done.removed,
+        damaged = done.damaged,
+        "the database was brought from schema 1 to 2"
+    );
+    Ok(())
+}
+
+#[derive(Default)]
+struct Counts {
+    kept: u64,
+    removed: u64,
+    damaged: u64,
+}
+
+fn page(
+    transaction: &Connection,
+    after: Option<&str>,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT name, record FROM user WHERE ?1 IS NULL OR name > ?1 ORDER BY name LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![after, PAGE], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn migrate(
+    transaction: &Connection,
+    name: &str,
+    text: &str,
+    done: &mut Counts,
+) -> Result<(), StoreError> {
+    let record = match convert(name, text) {
+        Ok(record) => record,
+        // It could not be read before either. It stays, and is refused as before, instead of keeping
+        // everybody else out.
+        Err(error) => {
+            error!(user = name, %error, "left as it is");
+            done.damaged += 1;
+            return Ok(());
+        }
+    };
+    if record.is_empty() {
+        transaction.prepare_cached("DELETE FROM user WHERE name = ?1")?.execute([name])?;
+        done.removed += 1;
+    } else {
+        let text = serde_json::to_string(&record).map_err(StoreError::Encode)?;
+        transaction
+            .prepare_cached("UPDATE user SET record = ?2, version = version + 1 WHERE name = ?1")?
+            .execute(params![name, text])?;
+        done.kept += 1;
+    }
+    Ok(())
+}
+
+fn convert(name: &str, text: &str) -> Result<Record, StoreError> {
+    let damaged = |what: String| StoreError::Damaged { user: name.to_owned(), what };
+    let mut record: Value =
+        serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+    let tokens = record
+        .get_mut("tokens")
+        .and_then(Value::as_array_mut)
+        .ok_or_else(|| damaged("it has no tokens".to_owned()))?;
+    let mut kept = Vec::with_capacity(tokens.len());
+    for mut token in tokens.drain(..) {
+        let fields = token.as_object_mut().ok_or_else(|| damaged("a token is none".to_owned()))?;
+        match fields.remove("state") {
+            Some(Value::String(state)) if state == "active" => kept.push(token),
+            Some(Value::Object(state)) if state.contains_key("pending") => {}
+            _ => return Err(damaged("a token has no state of schema 1".to_owned())),
+        }
+    }
+    *tokens = kept;
+    parse(name, &record.to_string())
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Decisions about codes, as everybody outside the policy sees them.
+
+#![expect(clippy::indexing_slicing, reason = "this is test code outside of test functions")]
+
+mod account;
+mod bypass;
+mod kinds;
+mod model;
+mod resynchronisation;
