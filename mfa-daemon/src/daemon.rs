@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use getrandom::SysRng;
 use mfa_crypto::{Group, GroupError};
 use mfa_proto::login::Origin;
-use mfa_proto::{ErrorAnswer, ErrorCode, Peer, TypedCode, UserName};
-use tracing::{error, warn};
+use mfa_proto::{TypedCode, UserName};
+use tracing::error;
 
 use crate::caller;
 use crate::clock_sync::ClockWatch;
@@ -210,7 +210,7 @@ impl Daemon {
         let (service, rhost) = (origin.service.clone(), origin.rhost.clone());
         let decide = move |record: Option<Record>| {
             let typed = login::read(typed.as_str(), |code| vault.hash(&name, code));
-            let Some(mut record) = record.filter(|record| record.is_asked(now)) else {
+            let Some(mut record) = record.filter(|record| record.is_asked(&service, now)) else {
                 let mut unknown = unknown.lock().unwrap_or_else(PoisonError::into_inner);
                 let decision = unknown.decide(&name, &typed, now, &rules.lockout);
                 return (
@@ -244,40 +244,6 @@ impl Daemon {
             (change, Checked { decision, has_token: true, recovery_codes_left, rotation_due })
         };
         self.store.update(user.clone(), decide).await.map_err(NotDecided::Store)
-    }
-
-    /// Wants a current code of `user` before something is done for him; it is spent by this.
-    ///
-    /// # Errors
-    /// The refusal, the same for a missing, wrong or spent code and while locked.
-    pub async fn require_code(
-        &self,
-        user: &UserName,
-        typed: Option<TypedCode>,
-        peer: Peer,
-    ) -> Result<(), ErrorAnswer> {
-        let needed = |message: &str| ErrorAnswer {
-            code: ErrorCode::CodeNeeded,
-            message: message.to_owned(),
-        };
-        let Some(typed) = typed else {
-            return Err(needed("a current code of yours is needed for this"));
-        };
-        let origin = command();
-        match self.check_code(user, typed, &origin).await {
-            Ok(Checked { decision: Decision::Accepted(_), .. }) => Ok(()),
-            Ok(outcome) => {
-                warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid, ?outcome, "refused: code needed");
-                Err(needed("that code is not accepted; wait for the next one and try again"))
-            }
-            Err(error) => {
-                error!(%user, %error, "cannot check a code");
-                Err(ErrorAnswer {
-                    code: ErrorCode::Unavailable,
-                    message: "the code could not be checked; see the log of mfa-daemon".to_owned(),
-                })
-            }
-        }
     }
 
     /// The configured figures of a decision.

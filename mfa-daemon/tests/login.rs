@@ -6,7 +6,9 @@
 
 mod house;
 
+use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use house::{House, NOBODY, code, pass, set_clock, wrong};
 use mfa_daemon::config::Config;
@@ -29,6 +31,50 @@ fn damage(house: &House, user: &str) {
     let database = rusqlite::Connection::open(house.home.path().join("mfa.db")).unwrap();
     let changed = database.execute("UPDATE user SET record = '{' WHERE name = ?1", [user]);
     assert_eq!(changed.unwrap(), 1);
+}
+
+/// What is logged meanwhile, on this test's own thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn logged(work: impl FnOnce()) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, work);
+    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+}
+
+#[test]
+fn whatever_a_code_is_spent_for_the_log_says_what_kind_it_was_and_never_the_code() {
+    let house = House::new("");
+    house.enroll(NOBODY.0, "phone");
+    let bypass = json!({"type": "admin_bypass", "user": NOBODY.0, "seconds": 600, "uses": 2});
+    let bypass = house.ask(bypass)["code"].as_str().unwrap().to_owned();
+    let mut login = request("verify", NOBODY.0, "sshd");
+    login["code"] = json!(bypass);
+    let by_login = logged(|| assert_eq!(kind(&house.ask(login)), "accepted"));
+    let revoke = json!({"type": "revoke", "user": NOBODY.0, "name": "phone", "code": bypass});
+    let by_command = logged(|| {
+        assert_eq!(kind(&house.caller(NOBODY.1).ask(revoke)), "revoked");
+    });
+    for (log, service) in [(by_login, "service=sshd"), (by_command, "service=mfa")] {
+        let line = log.lines().find(|line| line.contains("accepted: bypass code"));
+        assert!(line.is_some_and(|line| line.contains(service)), "{log}");
+        assert!(!log.contains(&bypass), "{log}");
+    }
 }
 
 #[test]
@@ -58,12 +104,53 @@ fn what_cannot_be_decided_is_denied_unless_the_rule_of_the_login_says_otherwise(
 }
 
 #[test]
+fn a_bypass_code_of_one_service_asks_nobody_at_another_who_has_no_token() {
+    let house = House::new("");
+    let made = json!({"type": "admin_bypass", "user": "alice", "seconds": 600, "uses": 1,
+        "service": "sshd"});
+    let code = house.ask(made)["code"].clone();
+    assert_eq!(kind(&house.ask(request("begin", "alice", "sshd"))), "prompt");
+    assert_eq!(house.ask(request("begin", "alice", "su"))["reason"], "no_token");
+    for (service, answer) in [("su", "wrong"), ("sshd", "accepted"), ("sshd", "wrong")] {
+        let mut verify = request("verify", "alice", service);
+        verify["code"] = code.clone();
+        assert_eq!(kind(&house.ask(verify)), answer, "{service}");
+    }
+    assert_eq!(house.ask(request("begin", "alice", "sshd"))["reason"], "no_token");
+}
+
+#[test]
 fn an_exempt_login_needs_no_store() {
     let house = House::new("[[rule]]\nservices = [\"cron\"]\nexempt_until = 2027-02-01\n");
     house.enroll("alice", "phone");
     damage(&house, "alice");
     assert_eq!(house.ask(request("begin", "alice", "cron"))["reason"], "exempt");
     assert_eq!(house.ask(request("begin", "alice", "sshd"))["type"], "unavailable");
+    assert_eq!(kind(&house.ask(request("account", "alice", "cron"))), "nothing_due");
+    assert_eq!(kind(&house.ask(request("account", "alice", "sshd"))), "unavailable");
+}
+
+#[test]
+fn an_observed_login_passes_where_nothing_can_be_decided() {
+    let house = House::new("[[rule]]\nservices = [\"cockpit\"]\nobserve = true\n");
+    let phone = house.enroll("alice", "phone");
+    assert_eq!(house.ask(request("begin", "alice", "cockpit"))["observe"], true);
+    damage(&house, "alice");
+    for what in ["begin", "account", "verify"] {
+        for (service, ignore) in [("cockpit", json!(true)), ("sshd", Value::Null)] {
+            let mut ask = request(what, "alice", service);
+            if what == "verify" {
+                ask["code"] = json!(code(&phone));
+            }
+            let answer = house.ask(ask);
+            if (what, service) == ("account", "cockpit") {
+                assert_eq!(kind(&answer), "nothing_due");
+                continue;
+            }
+            assert_eq!(kind(&answer), "unavailable", "{what} {service}: {answer}");
+            assert_eq!(answer["ignore"], ignore, "{what} {service}");
+        }
+    }
 }
 
 #[test]

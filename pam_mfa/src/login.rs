@@ -323,5 +323,9 @@ fn line(end: &End) -> String {
 mod tests;
 
 #[cfg(test)]
+#[path = "login_option_tests.rs"]
+mod option_tests;
+
+#[cfg(test)]
 #[path = "password_tests.rs"]
 mod password_tests;

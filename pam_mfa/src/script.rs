@@ -14,11 +14,17 @@ use mfa_proto::{ClientError, ErrorAnswer, ErrorCode, FrameError, TypedCode, User
 use crate::flow::{ConversationFailed, Host, Kept, NotKept, Place, Tone, User, Verifier};
 use crate::log::{Level, Line};
 use crate::membership::GroupError;
-use crate::options::Echo;
+use crate::options::{Echo, Options, WithoutToken};
 use crate::typed::Typed;
 
 /// What the users of these tests type.
 pub(crate) const CODE: &str = "271828";
+
+/// The usual prompt, as it is seen.
+pub(crate) const PROMPTED: &str = "Off One-time code: ";
+
+/// What a user sees of a daemon that gives no answer.
+pub(crate) const NOT_CHECKED: &str = "Error The code could not be checked.";
 
 /// A program whose user answers as scripted.
 pub(crate) struct Script {
@@ -247,4 +253,20 @@ pub(crate) fn client_errors() -> (Vec<ClientError>, Vec<ClientError>) {
         ClientError::Question(FrameError::TooLong(70_000)),
     ];
     (excused, others)
+}
+
+/// All of them.
+pub(crate) fn all_client_errors() -> impl Iterator<Item = ClientError> {
+    let (excused, others) = client_errors();
+    excused.into_iter().chain(others)
+}
+
+/// Something to tell after a success.
+pub(crate) fn told(failures: u32, left: u8) -> Accepted {
+    Accepted { failures, recovery_codes_left: Some(left), ..Accepted::default() }
+}
+
+/// The option `nullok` and no other.
+pub(crate) fn nullok() -> Options {
+    Options { without_token: WithoutToken::Ignore, ..Options::default() }
 }

@@ -36,7 +36,7 @@ pub(super) fn run(
 /// One fact a line: the decision first, then what makes it, then what else holds.
 fn describe(user: &UserName, origin: &Origin, found: &Explanation, zone: &TimeZone) -> String {
     let moment = |at: u64| clock::local(at, zone);
-    let mut lines = vec![decision(user, origin, found.outcome), rule(found)];
+    let mut lines = vec![decision(user, origin, found), rule(found)];
     if let Outcome::NoToken { enroll_within: Some(seconds) } = found.outcome {
         lines.push(match seconds {
             0 => "The token must be made in that login.".to_owned(),
@@ -44,7 +44,8 @@ fn describe(user: &UserName, origin: &Origin, found: &Explanation, zone: &TimeZo
         });
     }
     if let Some(until) = found.exempt_until {
-        lines.push(format!("The exemption ends at {}.", moment(until)));
+        let ends = if matches!(found.outcome, Outcome::Exempt {}) { "ends" } else { "ended" };
+        lines.push(format!("The exemption {ends} at {}.", moment(until)));
     }
     if found.observe {
         lines.push("Observed only: codes are checked and logged, and nobody is denied.".to_owned());
@@ -80,7 +81,7 @@ fn describe(user: &UserName, origin: &Origin, found: &Explanation, zone: &TimeZo
     lines.join("\n")
 }
 
-fn decision(user: &UserName, origin: &Origin, outcome: Outcome) -> String {
+fn decision(user: &UserName, origin: &Origin, found: &Explanation) -> String {
     let part = |word: &str, value: &Option<String>| {
         value.as_deref().map_or_else(String::new, |value| format!(" {word} {}", printable(value)))
     };
@@ -90,7 +91,7 @@ fn decision(user: &UserName, origin: &Origin, outcome: Outcome) -> String {
         part("from", &origin.rhost),
         part("on", &origin.tty)
     );
-    match outcome {
+    match found.outcome {
         Outcome::Prompt {} => format!("{user} would be asked for a code {over}."),
         Outcome::Locked { seconds: Some(seconds) } => format!(
             "{user} would be asked for a code {over} and denied: locked for another {}.",
@@ -104,6 +105,9 @@ fn decision(user: &UserName, origin: &Origin, outcome: Outcome) -> String {
         Outcome::Exempt {} => format!("{user} would pass {over} without a code: exempt."),
         Outcome::NoToken { .. } => {
             format!("{user} has no token: denied {over}, or let in where nullok is set.")
+        }
+        Outcome::Expired {} if found.enroll_until.is_none() => {
+            format!("{user} has no token and one is required: denied {over}, nullok or not.")
         }
         Outcome::Expired {} => {
             format!("{user} has no token and the time to make one is over: denied {over}.")
@@ -199,9 +203,23 @@ mod tests {
             (Outcome::NoToken { enroll_within: None }, "or let in where nullok is set"),
             (Outcome::NoToken { enroll_within: Some(0) }, "must be made in that login"),
             (Outcome::NoToken { enroll_within: Some(86_400) }, "must be made within 1 day."),
-            (Outcome::Expired {}, "denied over sshd"),
+            (Outcome::Expired {}, "one is required: denied over sshd"),
         ] {
             let text = shown(&bare(outcome));
+            assert!(text.contains(said), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_is_over_is_told_apart_from_one_that_is_not() {
+        let until = Some(clock::BUILT_AFTER);
+        let over = Explanation { enroll_until: until, ..bare(Outcome::Expired {}) };
+        assert!(shown(&over).contains("the time to make one is over"), "{}", shown(&over));
+        for (outcome, said) in [
+            (Outcome::Exempt {}, "The exemption ends at 2026-11-01"),
+            (Outcome::Prompt {}, "The exemption ended at 2026-11-01"),
+        ] {
+            let text = shown(&Explanation { exempt_until: until, ..bare(outcome) });
             assert!(text.contains(said), "{text}");
         }
     }

@@ -59,7 +59,16 @@ pub struct RuleError {
 
 /// The rules of a file whose text is `text`.
 pub(super) fn rules(placed: Vec<Placed>, text: &str) -> Result<Vec<Rule>, RuleError> {
-    placed.into_iter().map(|placed| rule(placed, text)).collect()
+    let rules: Vec<Rule> =
+        placed.into_iter().map(|placed| rule(placed, text)).collect::<Result<_, _>>()?;
+    let for_all = rules.iter().position(|rule| rule.matches == Matchers::default());
+    match for_all.and_then(|at| rules.get(at + 1)) {
+        Some(Rule { line, .. }) => Err(RuleError {
+            line: *line,
+            what: "no login meets it: the rule before it fits everybody; put that one last",
+        }),
+        None => Ok(rules),
+    }
 }
 
 fn rule(placed: Placed, text: &str) -> Result<Rule, RuleError> {

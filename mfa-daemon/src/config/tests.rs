@@ -126,6 +126,16 @@ fn a_rule_that_contradicts_itself_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_rule_behind_one_that_fits_everybody_is_refused_since_no_login_meets_it() {
+    let behind = "[[rule]]\nobserve = true\n[[rule]]\nusers = [\"alice\"]\nrequired = true";
+    let error = parse(behind).unwrap_err().to_string();
+    assert!(error.starts_with("/etc/mfa/mfa.toml: the rule at line 3: "), "{error}");
+    assert!(error.contains("fits everybody"), "{error}");
+    let last = "[[rule]]\nusers = [\"alice\"]\nrequired = true\n[[rule]]\nobserve = true";
+    assert_eq!(parse(last).unwrap().rules.len(), 2);
+}
+
+#[test]
 fn the_floor_cannot_be_configured_away() {
     for switch in [
         "[lockout]\nenabled = false",

@@ -17,13 +17,14 @@ pub fn outcome(
     record: Option<&Record>,
     terms: &Terms,
     rules: &LockoutRules,
+    service: &str,
     grace: bool,
     now: u64,
 ) -> Outcome {
     if terms.is_exempt(now) {
         return Outcome::Exempt {};
     }
-    let Some(record) = record.filter(|record| record.is_asked(now)) else {
+    let Some(record) = record.filter(|record| record.is_asked(service, now)) else {
         return without_token(terms, now);
     };
     match record.lockout.clone().lock_at(now, rules) {
@@ -146,7 +147,11 @@ mod tests {
             (&none, &over, false, Outcome::Expired {}),
             (&none, &until, false, Outcome::NoToken { enroll_within: Some(50) }),
         ] {
-            assert_eq!(outcome(record.as_ref(), terms, &RULES, grace, NOW), expected, "{terms:?}");
+            assert_eq!(
+                outcome(record.as_ref(), terms, &RULES, "sshd", grace, NOW),
+                expected,
+                "{terms:?}"
+            );
         }
     }
 
@@ -154,7 +159,7 @@ mod tests {
     fn a_bypass_code_has_its_user_asked_until_it_ends() {
         let bypass = Bypass { hash: Blob::new([]), until: NOW + 1, uses_left: 1, service: None };
         let record = Record { bypasses: vec![bypass], ..Record::default() };
-        let at = |now| outcome(Some(&record), &Terms::default(), &RULES, true, now);
+        let at = |now| outcome(Some(&record), &Terms::default(), &RULES, "sshd", true, now);
         assert_eq!(at(NOW), Outcome::Prompt {});
         assert_eq!(at(NOW + 1), Outcome::NoToken { enroll_within: None });
     }

@@ -18,6 +18,14 @@ use super::rule::GraceTerms;
 /// Graces at a time; a further one takes the place of the oldest.
 const MAX: usize = 4096;
 
+/// Graces of one user, likewise: all of them stand in his status, which is one frame, and whoever
+/// shares an account comes from many hosts.
+const MAX_OF_USER: usize = 64;
+
+/// The longest service, terminal or host that a grace is tied to, in bytes: the longest file or host
+/// name.
+const VALUE_MAX: usize = 255;
+
 /// What two logins have in common.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Tie {
@@ -54,16 +62,27 @@ impl Graces {
         self.0.retain(|_, given| given.left(now) > 0);
         for tie in ties(origin, terms) {
             let place = Place { user: user.clone(), service: origin.service.clone(), tie };
-            if self.0.len() >= MAX && !self.0.contains_key(&place) {
-                let oldest = self.0.iter().min_by_key(|(_, given)| given.at);
-                if let Some(oldest) = oldest.map(|(place, _)| place.clone()) {
-                    self.0.remove(&oldest);
-                }
+            if !self.0.contains_key(&place) {
+                self.make_room(user);
             }
             self.0.insert(place, Given { at: now, seconds: terms.seconds });
             given = true;
         }
         given
+    }
+
+    fn make_room(&mut self, user: &UserName) {
+        let own = self.0.iter().filter(|(place, _)| place.user == *user);
+        let oldest = if own.clone().count() >= MAX_OF_USER {
+            own.min_by_key(|(_, given)| given.at)
+        } else if self.0.len() >= MAX {
+            self.0.iter().min_by_key(|(_, given)| given.at)
+        } else {
+            None
+        };
+        if let Some(oldest) = oldest.map(|(place, _)| place.clone()) {
+            self.0.remove(&oldest);
+        }
     }
 
     /// Whether an earlier success holds for this login, by the terms as they are now: what a rule no
@@ -118,7 +137,8 @@ impl Given {
 /// What of `origin` a grace by these terms is tied to. A value that is not there, or empty as some
 /// programs set it, ties nothing: it would tie all logins that have none to each other.
 fn ties<'o>(origin: &'o Origin, terms: &'o GraceTerms) -> impl Iterator<Item = Tie> + 'o {
-    terms.ties.iter().filter_map(move |tie| match tie {
+    let ties = terms.ties.iter().filter(|_| origin.service.len() <= VALUE_MAX);
+    ties.filter_map(move |tie| match tie {
         GraceTie::SshKey => origin.ssh_key.as_deref().and_then(fingerprint).map(Tie::SshKey),
         GraceTie::Tty => Some(Tie::Tty(present(origin.tty.as_ref())?, origin.session?)),
         GraceTie::Host => present(origin.rhost.as_ref()).map(Tie::Host),
@@ -126,7 +146,7 @@ fn ties<'o>(origin: &'o Origin, terms: &'o GraceTerms) -> impl Iterator<Item = T
 }
 
 fn present(value: Option<&String>) -> Option<String> {
-    value.filter(|value| !value.is_empty()).cloned()
+    value.filter(|value| (1..=VALUE_MAX).contains(&value.len())).cloned()
 }
 
 /// `SHA256:` and the unpadded base64 of the hash over the key's blob. `None` for what is no key.
@@ -239,12 +259,36 @@ mod tests {
     }
 
     #[test]
+    fn one_user_has_so_many_graces_that_his_status_fits_a_frame_and_takes_no_other_users() {
+        let host = terms(&[GraceTie::Host]);
+        let mut graces = Graces::default();
+        let far = |n: usize| Origin {
+            service: "s".repeat(255),
+            rhost: Some(format!("{n:0>253}")),
+            ..origin()
+        };
+        graces.give(&name("bob"), &origin(), &host, 0);
+        for n in 0..MAX + 10 {
+            graces.give(&name("alice"), &far(n), &host, 1 + u64::try_from(n).unwrap() / 8);
+        }
+        assert!(graces.holds(&name("bob"), &origin(), &host, 600));
+        assert!(graces.holds(&name("alice"), &far(MAX + 9), &host, 600));
+        assert!(!graces.holds(&name("alice"), &far(0), &host, 600));
+        let listed = graces.of(&name("alice"), 600);
+        assert_eq!(listed.len(), MAX_OF_USER);
+        let size = serde_json::to_vec(&listed).unwrap().len();
+        assert!(size < mfa_proto::FRAME_MAX * 3 / 4, "{size} bytes");
+        let longer = Origin { rhost: Some("h".repeat(VALUE_MAX + 1)), ..origin() };
+        assert!(!graces.give(&name("alice"), &longer, &host, 600));
+    }
+
+    #[test]
     fn a_flood_forgets_the_oldest_and_stays_bounded() {
         let host = terms(&[GraceTie::Host]);
         let mut graces = Graces::default();
-        for n in 0..u64::try_from(MAX).unwrap() + 10 {
-            let origin = Origin { rhost: Some(format!("h{n}")), ..origin() };
-            graces.give(&name("alice"), &origin, &host, n / 8);
+        for n in 0..MAX + 10 {
+            let user = name(&format!("user{n}"));
+            graces.give(&user, &origin(), &host, u64::try_from(n).unwrap() / 8);
         }
         assert_eq!(graces.0.len(), MAX);
     }

@@ -154,6 +154,15 @@ impl std::fmt::Display for RecordError {
 
 impl std::error::Error for RecordError {}
 
+impl Bypass {
+    /// Whether it opens a login of `service` at `now`.
+    #[must_use]
+    pub fn is_good(&self, service: &str, now: u64) -> bool {
+        let serves = self.service.as_deref().is_none_or(|only| only == service);
+        now < self.until && self.uses_left > 0 && serves
+    }
+}
+
 impl Record {
     /// Tokens a user may have.
     pub const MAX_TOKENS: usize = 4;
@@ -164,10 +173,11 @@ impl Record {
     /// The drift of a token that was resynchronised, in steps.
     pub const MAX_DRIFT: i8 = 10;
 
-    /// Whether any code could be right at `now`: there is a token, or a bypass code that is good.
+    /// Whether any code could be right for `service` at `now`: there is a token, or a bypass code that
+    /// is good there.
     #[must_use]
-    pub fn is_asked(&self, now: u64) -> bool {
-        !self.tokens.is_empty() || self.bypasses.iter().any(|bypass| now < bypass.until)
+    pub fn is_asked(&self, service: &str, now: u64) -> bool {
+        !self.tokens.is_empty() || self.bypasses.iter().any(|bypass| bypass.is_good(service, now))
     }
 
     /// Whether there is nothing in it that would be missed.

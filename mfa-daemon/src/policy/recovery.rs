@@ -6,10 +6,10 @@ use mfa_proto::Blob;
 use subtle::ConstantTimeEq;
 
 use super::login::{Attempt, By, Decision, count_failure, success};
-use super::record::{Bypass, Record};
+use super::record::Record;
 
-/// For an account that is not locked. A recovery code is removed by the decision that accepts it, a bypass code with its last use.
-/// Neither resets the count of wrong codes: only a success of the account's own token does.
+/// For an account that is not locked. A recovery code is removed by the decision that accepts it, a
+/// bypass code with its last use. Neither resets the count of wrong codes: only a success of the account's own token does.
 pub(super) fn decide(record: &mut Record, hash: &Blob, attempt: &Attempt<'_>) -> Decision {
     let mut recovery = None;
     for (at, stored) in record.recovery.iter().enumerate() {
@@ -19,7 +19,7 @@ pub(super) fn decide(record: &mut Record, hash: &Blob, attempt: &Attempt<'_>) ->
     }
     let mut bypass = None;
     for (at, stored) in record.bypasses.iter().enumerate() {
-        if equal(&stored.hash, hash) && is_good(stored, attempt) {
+        if equal(&stored.hash, hash) && stored.is_good(attempt.service, attempt.now) {
             bypass = Some(at);
         }
     }
@@ -41,11 +41,6 @@ pub(super) fn decide(record: &mut Record, hash: &Blob, attempt: &Attempt<'_>) ->
         }
     };
     Decision::Accepted(success(by, &record.lockout))
-}
-
-fn is_good(bypass: &Bypass, attempt: &Attempt<'_>) -> bool {
-    let serves = bypass.service.as_deref().is_none_or(|service| service == attempt.service);
-    attempt.now < bypass.until && bypass.uses_left > 0 && serves
 }
 
 /// In a time that depends on the lengths only.

@@ -50,7 +50,7 @@ pub(super) async fn begin(
     // What a process without privileges says of its terminal or key is only its word.
     let grace = caller::is_root(peer) && grace(daemon, &user, &origin, terms);
     let rules = daemon.login_rules().lockout;
-    Ok(match due::outcome(record.as_ref(), terms, &rules, grace, now) {
+    Ok(match due::outcome(record.as_ref(), terms, &rules, &origin.service, grace, now) {
         Outcome::Prompt {} | Outcome::Locked { .. } | Outcome::Expired {} => {
             BeginAnswer::Prompt { digits, observe }
         }
@@ -73,13 +73,15 @@ pub(super) fn grace(daemon: &Daemon, user: &UserName, origin: &Origin, terms: &T
     grace.is_some_and(|grace| daemon.graces().holds(user, origin, grace, (daemon.uptime)()))
 }
 
-/// Whether a rule lets a login pass that cannot be decided. Said in the log each time.
+/// Whether a rule lets a login pass that cannot be decided, as one that only observes does. Said in the
+/// log each time.
 pub(super) fn ignored(terms: &Terms, user: &UserName, origin: &Origin, peer: Peer) -> bool {
-    if terms.ignore_unavailable {
+    let ignored = terms.ignore_unavailable || terms.observe;
+    if ignored {
         warn!(%user, service = %Bounded(&origin.service), peer_uid = peer.uid, peer_pid = peer.pid,
             "cannot decide, and a rule lets this login pass without a code");
     }
-    terms.ignore_unavailable
+    ignored
 }
 
 /// Digits of the codes of the token that was used last, or of those that are made here.

@@ -10,7 +10,7 @@ use mfa_proto::exchange::{MovingFactor, Purpose, SealedAnswer, SealedRequest};
 use mfa_proto::{Blob, ErrorAnswer, ErrorCode, Peer, SecretText, TypedCode, UserName};
 use tracing::{error, info, warn};
 
-use super::{Bounded, conflict, invite, recovery, rotate, unavailable};
+use super::{Bounded, conflict, current_code, invite, recovery, rotate, unavailable};
 use crate::caller::{self, Standing};
 use crate::config::Enrollment;
 use crate::daemon::{self, Daemon};
@@ -142,7 +142,7 @@ async fn provision(
             Kind::First { invite: Some(invite::check(daemon, user, shown.invite, peer).await?) }
         }
         Permission::Another => {
-            daemon.require_code(user, shown.code, peer).await?;
+            current_code::require(daemon, user, shown.code, &daemon::command(), peer).await?;
             Kind::Another
         }
     };

@@ -27,7 +27,7 @@ pub(super) async fn explain(
     // As for a login program, which runs as root, whoever asks.
     let grace = begin::grace(daemon, &user, &origin, terms);
     let rules = daemon.login_rules().lockout;
-    let outcome = due::outcome(record.as_ref(), terms, &rules, grace, now);
+    let outcome = due::outcome(record.as_ref(), terms, &rules, &origin.service, grace, now);
     let enrollment = terms.enrollment.unwrap_or(daemon.config.token.enrollment);
     Ok(ExplainAnswer::Explanation(Explanation {
         outcome,

@@ -9,17 +9,16 @@ use mfa_proto::account::{
 };
 use mfa_proto::exchange::MovingFactor;
 use mfa_proto::login::Origin;
-use mfa_proto::{ErrorAnswer, ErrorCode, Peer, SecretText, TypedCode, UserName};
+use mfa_proto::{ErrorAnswer, Peer, SecretText, UserName};
 use mfa_qr::{Ink, Picture};
 use tracing::{info, warn};
 
 use super::enroll::{self, Awaited, Confirmation, Draft};
-use super::{Bounded, conflict, invite, rotate, unavailable};
+use super::{Bounded, conflict, current_code, invite, rotate, unavailable};
 use crate::caller;
 use crate::config::Enrollment;
-use crate::daemon::{Checked, Daemon};
+use crate::daemon::Daemon;
 use crate::policy::due;
-use crate::policy::login::Decision;
 use crate::policy::pending::Kind;
 
 /// What a first token is called that is made inside a login: nobody is asked for a name there.
@@ -108,30 +107,11 @@ async fn prove(
 ) -> Result<(), ErrorAnswer> {
     match proof {
         Proof::ThisLogin {} => Ok(()),
-        Proof::Code { code } => spend(daemon, user, code, origin, peer).await,
+        Proof::Code { code } => current_code::require(daemon, user, Some(code), origin, peer).await,
         Proof::Nothing {} | Proof::Invite { .. } => {
             Err(conflict("a rotation is due, and that is not what allows one".to_owned()))
         }
     }
-}
-
-async fn spend(
-    daemon: &Daemon,
-    user: &UserName,
-    code: TypedCode,
-    origin: &Origin,
-    peer: Peer,
-) -> Result<(), ErrorAnswer> {
-    let checked = daemon
-        .check_code(user, code, origin)
-        .await
-        .map_err(|error| unavailable(&error, "login_provision"))?;
-    if let Checked { decision: Decision::Accepted(_), .. } = checked {
-        return Ok(());
-    }
-    warn!(%user, service = %Bounded(&origin.service), peer_uid = peer.uid, peer_pid = peer.pid,
-        outcome = ?checked, "refused: code needed");
-    Err(needed("that code is not accepted; wait for the next one and try again"))
 }
 
 /// Who may make the first token of this login's user.
@@ -168,8 +148,4 @@ fn shown(token: String, uri: &OtpUri) -> LoginProvisionAnswer {
             Moving::Hotp { .. } => 0,
         },
     }
-}
-
-fn needed(message: &str) -> ErrorAnswer {
-    ErrorAnswer { code: ErrorCode::CodeNeeded, message: message.to_owned() }
 }

@@ -5,6 +5,7 @@ mod account;
 mod administer;
 mod begin;
 mod bypass;
+mod current_code;
 mod enroll;
 mod exchange;
 mod explain;

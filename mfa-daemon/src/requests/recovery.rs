@@ -9,9 +9,9 @@ use mfa_proto::exchange::SealedAnswer;
 use mfa_proto::{Blob, ErrorAnswer, Peer, TypedCode, UserName};
 use tracing::warn;
 
-use super::{conflict, unavailable};
+use super::{conflict, current_code, unavailable};
 use crate::caller::{self, Standing};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, command};
 use crate::policy::record::Record;
 use crate::store::Change;
 
@@ -23,7 +23,7 @@ pub(super) async fn recovery_codes(
 ) -> Result<SealedAnswer, ErrorAnswer> {
     match caller::standing(peer, user, &daemon.config.admin_group).await {
         Standing::Root | Standing::Admin => {}
-        Standing::Own => daemon.require_code(user, code, peer).await?,
+        Standing::Own => current_code::require(daemon, user, code, &command(), peer).await?,
         Standing::Stranger => return Err(caller::not_permitted()),
     }
     let fresh = fresh(daemon, user).map_err(|error| unavailable(&error, "recovery_codes"))?;

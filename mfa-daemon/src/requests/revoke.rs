@@ -7,9 +7,9 @@ use mfa_proto::status::{Revoke, StatusAnswer};
 use mfa_proto::{ErrorAnswer, ErrorCode, Peer};
 use tracing::warn;
 
-use super::unavailable;
+use super::{current_code, unavailable};
 use crate::caller::{self, Standing};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, command};
 use crate::policy::record::Record;
 use crate::store::Change;
 
@@ -21,7 +21,7 @@ pub(super) async fn revoke(
     let Revoke { user, name, code } = revoke;
     match caller::standing(peer, &user, &daemon.config.admin_group).await {
         Standing::Root | Standing::Admin => {}
-        Standing::Own => daemon.require_code(&user, code, peer).await?,
+        Standing::Own => current_code::require(daemon, &user, code, &command(), peer).await?,
         Standing::Stranger => return Err(caller::not_permitted()),
     }
     let (all, owner, wanted) = (Arc::clone(&daemon.pending), user.clone(), name.clone());

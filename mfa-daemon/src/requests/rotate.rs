@@ -8,9 +8,9 @@ use mfa_proto::{ErrorAnswer, Peer, SecretText, TypedCode, UserName};
 use tracing::info;
 
 use super::enroll::{self, Draft};
-use super::{Bounded, conflict, unavailable};
+use super::{Bounded, conflict, current_code, unavailable};
 use crate::caller::{self, Standing};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, command};
 use crate::policy::pending::Kind;
 use crate::policy::record::{Factor, Record, Token};
 
@@ -30,7 +30,7 @@ pub(super) async fn rotate(
     // Before a code is spent for nothing.
     let old = choose(&record, user, name.as_deref())?;
     if standing == Standing::Own {
-        daemon.require_code(user, code, peer).await?;
+        current_code::require(daemon, user, code, &command(), peer).await?;
     }
     let uri = replace(daemon, user, old)?;
     info!(%user, token = old.name, peer_uid = peer.uid, peer_pid = peer.pid, "token to be rotated");

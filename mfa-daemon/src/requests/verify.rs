@@ -81,7 +81,13 @@ fn answer(checked: Checked) -> VerifyAnswer {
 }
 
 /// What an administrator reads of a login. Replays, locks and recovery codes are warnings.
-fn record(decision: &Decision, has_token: bool, user: &UserName, origin: &Origin, peer: Peer) {
+pub(super) fn record(
+    decision: &Decision,
+    has_token: bool,
+    user: &UserName,
+    origin: &Origin,
+    peer: Peer,
+) {
     match decision {
         Decision::Accepted(success) => accepted(success, user, origin, peer),
         Decision::Replayed => warned("replayed", user, origin, peer),

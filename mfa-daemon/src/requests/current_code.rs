@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The current code that some requests take before they do anything.
+
+use mfa_proto::login::Origin;
+use mfa_proto::{ErrorAnswer, ErrorCode, Peer, TypedCode, UserName};
+
+use super::{unavailable, verify};
+use crate::daemon::Daemon;
+use crate::policy::login::Decision;
+
+/// Wants a current code of `user`; it is spent by this, and logged as one that opens a login is: a
+/// recovery or bypass code may give a new token here.
+///
+/// # Errors
+/// The refusal, the same for a wrong or spent code and while locked.
+pub(super) async fn require(
+    daemon: &Daemon,
+    user: &UserName,
+    typed: Option<TypedCode>,
+    origin: &Origin,
+    peer: Peer,
+) -> Result<(), ErrorAnswer> {
+    let Some(typed) = typed else {
+        return Err(needed("a current code of yours is needed for this"));
+    };
+    let checked = daemon
+        .check_code(user, typed, origin)
+        .await
+        .map_err(|error| unavailable(&error, "current code"))?;
+    verify::record(&checked.decision, checked.has_token, user, origin, peer);
+    match checked.decision {
+        Decision::Accepted(_) => Ok(()),
+        _ => Err(needed("that code is not accepted; wait for the next one and try again")),
+    }
+}
+
+fn needed(message: &str) -> ErrorAnswer {
+    ErrorAnswer { code: ErrorCode::CodeNeeded, message: message.to_owned() }
+}
