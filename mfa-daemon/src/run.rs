@@ -16,6 +16,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::clock_sync::{ClockWatch, clock_state};
 use crate::config::{Config, ConfigError, StoreUrl};
 use crate::daemon::{CLOCK_FLOOR, Daemon, GroupLoadError};
+use crate::policy::rule::Rule;
 use crate::server::Queue;
 use crate::socket::{Listening, SocketError};
 use crate::store::{self, StoreError};
@@ -94,6 +95,7 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
     let issuer = issuer(&config)?;
     let group = Daemon::load_group(&config.exchange.group).map_err(StartError::Group)?;
     if check {
+        tell_unknown_groups(&config.rules);
         info!(config = %path.display(), "the configuration is valid");
         return Ok(());
     }
@@ -136,6 +138,24 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
         .build()
         .map_err(|error| StartError::System("cannot start the event loop", error))?;
     runtime.block_on(serve(listener, queue, daemon))
+}
+
+/// A name that is misspelt in a rule fits nobody, and the rule says nothing. No error: the name service
+/// may know the group later.
+fn tell_unknown_groups(rules: &[Rule]) {
+    for rule in rules {
+        for group in rule.matches.groups.iter().flatten() {
+            match nix::unistd::Group::from_name(group) {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    warn!(line = rule.line, group, "a rule names a group that is not known here");
+                }
+                Err(error) => {
+                    warn!(line = rule.line, group, %error, "whether a rule's group is known cannot be told");
+                }
+            }
+        }
+    }
 }
 
 async fn serve(

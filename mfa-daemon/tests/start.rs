@@ -207,6 +207,11 @@ fn check_tells_a_good_configuration_from_a_bad_one_and_touches_nothing() {
     let good = Trial::prepare("");
     assert!(good.output(&["--check"]).status.success());
     assert!(!good.path("state").exists() && !good.path("run").exists());
+    let rule = "[[rule]]\ngroups = [\"root\", \"no-such-group\"]\nobserve = true\n";
+    let misspelt = Trial::prepare(rule).output(&["--check"]);
+    assert!(misspelt.status.success());
+    let text = String::from_utf8(misspelt.stderr).unwrap();
+    assert!(text.contains("no-such-group") && !text.contains("\"root\""), "{text}");
     for (bad, reason) in [
         ("[token]\ndigits = 5\n", "line 8"),
         ("[lockout]\nfree = 1\n", "unknown field `free`"),

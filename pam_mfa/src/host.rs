@@ -3,6 +3,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::panic;
+use std::ptr;
 use std::sync::Once;
 
 use mfa_proto::UserName;
@@ -33,6 +34,15 @@ const VARIABLE_MAX: usize = 65_536;
 unsafe extern "C" {
     /// See pam_syslog(3): adds module, service and type, and logs to `LOG_AUTHPRIV`.
     fn pam_syslog(pamh: *const PamHandle, priority: c_int, format: *const c_char, ...);
+    /// See pam_prompt(3). It erases its copy of the message, and frees and erases an answer that
+    /// nobody wants.
+    fn pam_prompt(
+        pamh: *mut PamHandle,
+        style: c_int,
+        response: *mut *mut c_char,
+        format: *const c_char,
+        ...
+    ) -> c_int;
     /// See pam_getenv(3): the environment of the PAM handle, which is not the program's.
     fn pam_getenv(pamh: *mut PamHandle, name: *const c_char) -> *const c_char;
 }
@@ -118,8 +128,16 @@ impl Host for PamHost<'_> {
             Tone::Error => PAM_ERROR_MSG,
             Tone::Info => PAM_TEXT_INFO,
         };
-        // Some programs answer a text with nothing at all, which reads as an error here.
-        drop(self.send(style, text));
+        // Not by pam-bindings: its copy of the text stays in memory, and the text may be a key.
+        let mut line = Zeroizing::new(Vec::with_capacity(text.len() + 1));
+        line.extend_from_slice(text.as_bytes());
+        line.push(0);
+        let Ok(line) = CStr::from_bytes_with_nul(&line) else { return };
+        let handle: *mut PamHandle = self.handle;
+        // SAFETY: `handle` comes from libpam and is valid for the call; no answer is wanted, which
+        // a null pointer says; the format and its one argument are NUL-terminated and outlive the
+        // call; "%s" takes exactly one `char *`. That it cannot be said changes nothing.
+        unsafe { pam_prompt(handle, style, ptr::null_mut(), c"%s".as_ptr(), line.as_ptr()) };
     }
 
     fn log(&mut self, level: Level, line: &Line) {
