@@ -4,7 +4,6 @@
 use getrandom::SysRng;
 use mfa_crypto::{Algorithm, MasterKey, RecoveryCode, SealError, Secret};
 use mfa_proto::{Blob, UserName};
-use subtle::ConstantTimeEq;
 
 use crate::policy::record::{Factor, Token};
 
@@ -49,12 +48,6 @@ impl Vault {
     pub fn hash(&self, user: &UserName, code: &RecoveryCode) -> [u8; 32] {
         code.keyed_hash(&self.key, user.as_str())
     }
-}
-
-/// Whether two keyed hashes are one, in a time that does not tell where they differ.
-#[must_use]
-pub fn same_hash(one: &Blob, other: &Blob) -> bool {
-    one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
 /// The associated data: each field with its length before it, so that no two rows share one.

@@ -10,6 +10,6 @@ pub mod login;
 pub mod near;
 pub mod pending;
 pub mod record;
-mod recovery;
+pub(crate) mod recovery;
 pub mod rule;
 pub mod unknown;

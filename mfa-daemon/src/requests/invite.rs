@@ -14,8 +14,8 @@ use crate::daemon::Daemon;
 use crate::policy::lockout::Lock;
 use crate::policy::login::{self, Typed};
 use crate::policy::record::{Invite, Record};
+use crate::policy::recovery::same_hash;
 use crate::store::Change;
-use crate::vault;
 
 /// How long a code of an administrator's may be good.
 pub(super) const SECONDS: RangeInclusive<u64> = 60..=30 * 86_400;
@@ -142,7 +142,7 @@ fn compare(record: &mut Record, typed: &Typed, now: u64) -> Checked {
     };
     let invite = record.invite.as_ref().filter(|invite| now < invite.until);
     match (shown, invite) {
-        (Some(shown), Some(invite)) if vault::same_hash(shown, &invite.hash) => {
+        (Some(shown), Some(invite)) if same_hash(shown, &invite.hash) => {
             Checked::Good(invite.hash.clone())
         }
         _ => {

@@ -2,7 +2,6 @@
 //! `status`: what is known of a user, without any secret.
 
 use mfa_proto::exchange::MovingFactor;
-use mfa_proto::login::LastFailure;
 use mfa_proto::status::{BypassStatus, StatusAnswer, TokenStatus, UserStatus};
 use mfa_proto::{ErrorAnswer, Peer, UserName};
 
@@ -44,10 +43,7 @@ pub(super) fn describe(daemon: &Daemon, user: UserName, record: &Record) -> User
         },
         locked_hard: lock == Lock::Hard,
         recovery_codes_left: u8::try_from(record.recovery.len()).unwrap_or(u8::MAX),
-        last_failure: (record.lockout.failures > 0).then(|| LastFailure {
-            at: record.lockout.last_failure,
-            from: record.lockout.last_from.clone(),
-        }),
+        last_failure: record.lockout.last(),
         bypasses: live
             .map(|bypass| BypassStatus {
                 until: bypass.until,
