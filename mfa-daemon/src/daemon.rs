@@ -87,6 +87,15 @@ impl std::fmt::Display for NotDecided {
 
 impl std::error::Error for NotDecided {}
 
+/// What a success makes of the count of wrong codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// It starts from zero: the owner is told what was counted.
+    Told,
+    /// It stays: nobody is told here, and the next login has to.
+    Kept,
+}
+
 /// What became of a typed code.
 #[derive(Debug)]
 pub struct Checked {
@@ -199,6 +208,7 @@ impl Daemon {
         user: &UserName,
         typed: TypedCode,
         origin: &Origin,
+        count: Count,
     ) -> Result<Checked, NotDecided> {
         let now = self.now()?;
         self.clock_watch.look((self.uptime)());
@@ -233,6 +243,10 @@ impl Daemon {
                     })
                     .ok()
             });
+            if count == Count::Kept && matches!(decision, Decision::Accepted(_)) {
+                record.lockout = before.lockout.clone();
+            }
+            let has_token = !record.tokens.is_empty();
             let recovery_codes_left = u8::try_from(record.recovery.len()).unwrap_or(u8::MAX);
             let rotation_due = match &decision {
                 Decision::Accepted(Success { by: By::Token(name), .. }) => {
@@ -241,7 +255,7 @@ impl Daemon {
                 _ => false,
             };
             let change = if record == before { Change::Keep } else { Change::Put(record) };
-            (change, Checked { decision, has_token: true, recovery_codes_left, rotation_due })
+            (change, Checked { decision, has_token, recovery_codes_left, rotation_due })
         };
         self.store.update(user.clone(), decide).await.map_err(NotDecided::Store)
     }

@@ -56,6 +56,22 @@ fn a_rotated_token_opens_logins_until_the_new_secret_is_confirmed() {
 }
 
 #[test]
+fn a_code_that_is_shown_for_a_request_leaves_the_wrong_ones_to_be_told_at_the_next_login() {
+    let house = House::new("");
+    let phone = house.enroll(NOBODY.0, "phone");
+    assert_eq!(house.verify(NOBODY.0, &wrong(&phone)), "wrong");
+    let request = json!({"type": "recovery_codes", "code": code(&phone)});
+    assert_eq!(own(&house, "recovery_codes").say(&request)["type"], "recovery_codes");
+    let log_in = || {
+        pass(30);
+        house.ask(json!({"type": "verify", "user": NOBODY.0, "code": code(&phone),
+            "origin": {"service": "sshd"}}))
+    };
+    assert_eq!(log_in()["failures"], 1);
+    assert_eq!(log_in()["failures"], 0);
+}
+
+#[test]
 fn the_code_that_confirms_a_rotation_opens_no_login() {
     let house = House::new("");
     house.enroll("alice", "phone");

@@ -76,8 +76,9 @@ fn a_terminal_has_its_echo_again_after_an_interrupted_question() {
         "{} verify --user alice; echo ended with $?; stty -a",
         machine.path("mfa").display()
     );
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", &format!("trap : INT; {line}")]);
+    // Whoever runs the tests in the background has Ctrl-C ignored, which would be inherited.
+    let mut command = std::process::Command::new("env");
+    command.args(["--default-signal=INT", "sh", "-c", &format!("trap : INT; {line}")]);
     mfa.get_envs().for_each(|(name, value)| {
         command.env(name, value.unwrap());
     });

@@ -5,11 +5,12 @@ use mfa_proto::login::Origin;
 use mfa_proto::{ErrorAnswer, ErrorCode, Peer, TypedCode, UserName};
 
 use super::{unavailable, verify};
-use crate::daemon::Daemon;
+use crate::daemon::{Count, Daemon};
 use crate::policy::login::Decision;
 
 /// Wants a current code of `user`; it is spent by this, and logged as one that opens a login is: a
-/// recovery or bypass code may give a new token here.
+/// recovery or bypass code may give a new token here. The count of wrong codes stays, so that the owner
+/// reads of it at the next login.
 ///
 /// # Errors
 /// The refusal, the same for a wrong or spent code and while locked.
@@ -24,7 +25,7 @@ pub(super) async fn require(
         return Err(needed("a current code of yours is needed for this"));
     };
     let checked = daemon
-        .check_code(user, typed, origin)
+        .check_code(user, typed, origin, Count::Kept)
         .await
         .map_err(|error| unavailable(&error, "current code"))?;
     verify::record(&checked.decision, checked.has_token, user, origin, peer);

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::{Bounded, begin, rhost, tty, unavailable};
 use crate::caller;
-use crate::daemon::{Checked, Daemon};
+use crate::daemon::{Checked, Count, Daemon};
 use crate::policy::lockout::Lock;
 use crate::policy::login::{By, Decision, Success};
 
@@ -33,7 +33,7 @@ pub(super) async fn verify(
             return Ok(VerifyAnswer::Unavailable { ignore: false });
         }
     };
-    match daemon.check_code(&user, code, &origin).await {
+    match daemon.check_code(&user, code, &origin, Count::Told).await {
         Ok(checked) => {
             record(&checked.decision, checked.has_token, &user, &origin, peer);
             if let Decision::Accepted(Success { by: By::Token(_), .. }) = checked.decision
