@@ -9,7 +9,7 @@ use std::path::Path;
 use mfa_proto::account::{AccountAnswer, LoginConfirmAnswer, LoginProvisionAnswer};
 use mfa_proto::login::{Accepted, BeginAnswer, SkipReason, VerifyAnswer};
 use mfa_proto::{ErrorAnswer, ErrorCode, Request, SecretText, TypedCode};
-use mfa_tests::fake_daemon::{FakeDaemon, Reply, answer, prompt};
+use mfa_tests::fake_daemon::{FakeDaemon, Reply, answer, framed, prompt};
 use mfa_tests::host::{Host, Outcome};
 use mfa_tests::stack::{Stack, line};
 
@@ -360,6 +360,32 @@ fn a_program_that_wants_no_texts_cannot_enrol() {
     assert_eq!(outcome.result("chauthtok"), "PAM_AUTHTOK_ERR");
     assert!(outcome.seen().is_empty(), "{outcome:?}");
     assert!(!daemon.questions().contains(&"login_provision".to_owned()));
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_denies_and_nothing_of_it_is_logged() {
+    let key = |key: &str| format!(r#""secret":"{SECRET}",{key},"digits":6,"period":30"#);
+    let login = |fields: String| {
+        let daemon = FakeDaemon::start(move |id, request| match request {
+            Request::LoginProvision(_) => {
+                let kind = r#""type":"login_provisioned","token":"default""#;
+                let text = format!(r#"{{"v":1,"id":{id},{kind},{fields}}}"#);
+                Reply::Bytes(framed(text.as_bytes()))
+            }
+            _ => others(id, request, enrolment_due),
+        });
+        let stack = service(&daemon.socket(), "nullok", "enroll debug");
+        let calls = ["--calls", "acct_mgmt,chauthtok", "--expired"];
+        host(&stack).with(&calls).run()
+    };
+    for odd in [format!(r#""qr":"{SECRET}""#), format!(r#""qr":[],"{SECRET}":1"#)] {
+        let outcome = login(key(&odd));
+        assert_eq!(outcome.result("chauthtok"), "PAM_AUTHINFO_UNAVAIL", "{odd}");
+        assert!(outcome.logged().iter().any(|line| line.contains("no answer")), "{outcome:?}");
+        assert!(!outcome.printed.contains("GEZD"), "{outcome:?}");
+    }
+    let control = login(key(r#""qr":[]"#));
+    assert!(control.seen().contains(&"info: GEZD GNBV GY3T QOJQ"), "{control:?}");
 }
 
 #[test]

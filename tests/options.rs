@@ -4,6 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
 use mfa_proto::login::{Accepted, BeginAnswer, SkipReason, VerifyAnswer};
 use mfa_proto::{ErrorAnswer, ErrorCode, Request};
 use mfa_tests::fake_daemon::{FakeDaemon, Reply, answer, prompt};
@@ -304,6 +308,54 @@ fn unavailable_ignore_passes_over_a_daemon_that_is_down_or_silent_with_an_alert_
     // Somebody who could have put another socket there gets nothing by it.
     std::fs::write(&socket, "").unwrap();
     assert_eq!(login(&gone, "unavailable=ignore").authenticated(), "PAM_AUTHINFO_UNAVAIL");
+}
+
+/// Whoever starts su or sudo sets its limits, and can have the descriptors used up.
+#[test]
+fn a_program_without_descriptors_is_not_let_in_by_unavailable_ignore() {
+    let daemon = daemon();
+    let module = line("auth", "required", &daemon.socket(), "unavailable=ignore");
+    let stack = Stack::of_lines(&(module + "auth required pam_permit.so\n"));
+    // The first call loads the modules.
+    let calls = ["--calls", "setcred,authenticate"];
+    let denied = host(&stack, "alice").with(&calls).with(&["--no-descriptors"]).run();
+    // A libpam that writes to the audit log needs a descriptor as well, and denies by itself.
+    assert_ne!(denied.authenticated(), "PAM_SUCCESS");
+    let (module, why) = (denied.logged()[0], "(Too many open files (os error 24))");
+    assert!(module.starts_with("err ") && module.contains(why), "{denied:?}");
+    std::fs::remove_file(daemon.socket()).unwrap();
+    let control = host(&stack, "alice").with(&calls).run();
+    assert_eq!(control.authenticated(), "PAM_SUCCESS");
+}
+
+/// Whoever starts su or sudo can stop it as well, and let it go on when the time is up.
+#[test]
+fn a_login_that_was_stopped_takes_the_answer_that_came_meanwhile() {
+    let stop_at = |stopped: &'static str| {
+        let pid = Arc::new(AtomicI32::new(0));
+        let login = Arc::clone(&pid);
+        let daemon = FakeDaemon::start(move |id, request| match request {
+            Request::Begin(_) => prompt(id),
+            _ => {
+                if let (pid @ 1.., "stopped") = (login.load(Ordering::SeqCst), stopped) {
+                    // SAFETY: only the number of a process is passed.
+                    assert_eq!(unsafe { libc::kill(pid, libc::SIGSTOP) }, 0);
+                }
+                answer(id, VerifyAnswer::Wrong { clock_offset: None })
+            }
+        });
+        let module = line("auth", "required", &daemon.socket(), "timeout=1 unavailable=ignore");
+        let stack = Stack::of_lines(&(module + "auth required pam_permit.so\n"));
+        let mut prompted = host(&stack, "alice").until_prompt();
+        pid.store(prompted.pid().try_into().unwrap(), Ordering::SeqCst);
+        prompted.type_in("1");
+        std::thread::sleep(Duration::from_millis(1300));
+        // SAFETY: only the number of a process is passed, of a child not waited for yet.
+        unsafe { libc::kill(pid.load(Ordering::SeqCst), libc::SIGCONT) };
+        prompted.wait().authenticated().to_owned()
+    };
+    assert_eq!(stop_at("running"), "PAM_AUTH_ERR");
+    assert_eq!(stop_at("stopped"), "PAM_AUTH_ERR");
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn a_clock_before_the_release_denies_every_code() {
 }
 
 #[test]
-fn the_prompt_names_the_digits_of_the_token_that_was_used_last() {
+fn the_prompt_names_the_fewest_digits_of_the_users_codes() {
     let house = House::new("[token]\ndigits = 8\n");
     assert_eq!(house.ask(request("begin", "alice", "sshd"))["digits"], 8);
     let secret = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=";
@@ -197,6 +197,8 @@ fn the_prompt_names_the_digits_of_the_token_that_was_used_last() {
     assert_eq!(house.ask(request("begin", "alice", "sshd"))["digits"], 6);
     let phone = house.enroll("alice", "phone");
     assert_eq!(house.verify("alice", &code(&phone)), "accepted");
+    assert_eq!(house.ask(request("begin", "alice", "sshd"))["digits"], 6);
+    house.ask(json!({"type": "revoke", "user": "alice", "name": "imported"}));
     assert_eq!(house.ask(request("begin", "alice", "sshd"))["digits"], 8);
 }
 

@@ -19,6 +19,11 @@ use crate::frame::{self, FrameError, HEADER_LEN};
 use crate::peer::{self, Peer, TrustError};
 use crate::refusal::{ErrorAnswer, ErrorCode};
 
+/// A question that was sent is answered within this time, or the daemon is too slow, however late
+/// the question was. Whoever can stop this process (a set-user-ID program: its user, from the
+/// terminal) can let any deadline pass, and must not make a daemon that answers look silent by it.
+const ANSWER_MIN: Duration = Duration::from_millis(250);
+
 /// A moment on the monotonic clock by which everything must be done.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
@@ -71,6 +76,17 @@ impl Deadline {
         Self(Instant::now() + duration)
     }
 
+    /// The same moment, but so much time from now at least.
+    fn at_least(self, duration: Duration) -> Self {
+        Self(self.0.max(Instant::now() + duration))
+    }
+
+    /// As [`Self::left`]; where none is left, the first attempt is made all the same. A call that
+    /// need not wait succeeds then, and one that must is over at once.
+    fn left_for(self, attempt: u32) -> Result<TimeVal, ClientError> {
+        self.left().or_else(|error| if attempt == 0 { Ok(TimeVal::new(0, 1)) } else { Err(error) })
+    }
+
     /// The time left as the kernel wants it, never zero, which would mean "for ever".
     fn left(self) -> Result<TimeVal, ClientError> {
         let left = self.0.saturating_duration_since(Instant::now());
@@ -121,9 +137,9 @@ impl TrustedSocket {
         let socket =
             socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
                 .map_err(unreachable)?;
-        loop {
+        for attempt in 0.. {
             // unix(7): a connect to a full queue blocks; SO_SNDTIMEO bounds it (EAGAIN).
-            socket::setsockopt(&socket, sockopt::SendTimeout, &deadline.left()?)
+            socket::setsockopt(&socket, sockopt::SendTimeout, &deadline.left_for(attempt)?)
                 .map_err(unreachable)?;
             match socket::connect(socket.as_raw_fd(), &address) {
                 Ok(()) => break,
@@ -161,7 +177,7 @@ impl Client {
         if let Err(error) = self.send(&bytes, deadline) {
             return Err(self.last_word(error, deadline));
         }
-        let payload = self.receive(deadline)?;
+        let payload = self.receive(deadline.at_least(ANSWER_MIN))?;
         match frame::decode::<A>(&payload) {
             Ok(answer) if answer.id == id => Ok(answer.body),
             other => Err(match (refusal(&payload), other) {
@@ -185,8 +201,11 @@ impl Client {
     }
 
     fn send(&self, mut bytes: &[u8], deadline: Deadline) -> Result<(), ClientError> {
-        while !bytes.is_empty() {
-            socket::setsockopt(&self.socket, sockopt::SendTimeout, &deadline.left()?)
+        for attempt in 0.. {
+            if bytes.is_empty() {
+                break;
+            }
+            socket::setsockopt(&self.socket, sockopt::SendTimeout, &deadline.left_for(attempt)?)
                 .map_err(broken)?;
             match socket::send(self.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
                 Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
@@ -211,12 +230,22 @@ impl Client {
 
     fn fill(&self, mut into: &mut [u8], deadline: Deadline) -> Result<(), ClientError> {
         while !into.is_empty() {
-            socket::setsockopt(&self.socket, sockopt::ReceiveTimeout, &deadline.left()?)
-                .map_err(broken)?;
-            match socket::recv(self.socket.as_raw_fd(), into, MsgFlags::empty()) {
+            // What has arrived is taken also when it is late: it may be this process that was.
+            let late = deadline.left();
+            let flags = match &late {
+                Ok(left) => {
+                    socket::setsockopt(&self.socket, sockopt::ReceiveTimeout, left)
+                        .map_err(broken)?;
+                    MsgFlags::empty()
+                }
+                Err(_) => MsgFlags::MSG_DONTWAIT,
+            };
+            match socket::recv(self.socket.as_raw_fd(), into, flags) {
                 Ok(0) => return Err(ClientError::Closed),
                 Ok(received) => into = into.get_mut(received..).unwrap_or_default(),
-                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(Errno::EINTR | Errno::EAGAIN) => {
+                    late?;
+                }
                 Err(Errno::ECONNRESET) => return Err(ClientError::Closed),
                 Err(error) => return Err(broken(error)),
             }

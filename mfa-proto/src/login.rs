@@ -89,8 +89,8 @@ pub struct Verify {
 pub enum BeginAnswer {
     /// Ask for a code.
     Prompt {
-        /// Digits of this user's codes; where there is no token, those of the configuration. To
-        /// split a code off the end of a password.
+        /// Digits of this user's codes, the fewest where they differ; without a token those of the
+        /// configuration. To split a code off the end of a password.
         digits: u8,
         /// A rule says `observe`: check, log, never deny.
         #[serde(default, skip_serializing_if = "is_false")]

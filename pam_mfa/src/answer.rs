@@ -3,18 +3,19 @@
 //!
 //! The types of `mfa_proto` say what an answer is, and could read it themselves. But of five tagged
 //! enums serde makes 45 KiB more code than of one struct, and all of it would be mapped into every
-//! login program. What is taken is the same: exactly the fields of its kind, each of them once. The
-//! test beside this file sends every kind of every answer through both.
+//! login program. What is taken is the same: exactly the fields of its kind, each of them once; and no
+//! `null`, which the daemon writes nowhere. The test beside this file sends every kind of every
+//! answer through both.
 
 use mfa_proto::account::{AccountAnswer, LoginConfirmAnswer, LoginProvisionAnswer};
 use mfa_proto::login::{Accepted, BeginAnswer, LastFailure, SkipReason, VerifyAnswer};
 use mfa_proto::{ErrorAnswer, ErrorCode, FrameError, SecretText, TypedCode};
-use serde::Deserialize;
 use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// The field `type`.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
+#[serde(variant_identifier, rename_all = "snake_case")]
 enum Kind {
     Accepted,
     EnrollmentDue,
@@ -38,26 +39,61 @@ enum Kind {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Answer {
     r#type: Kind,
-    clock_offset: Option<i64>,
-    code: Option<ErrorCode>,
-    digits: Option<u8>,
-    enroll_within: Option<u64>,
-    failures: Option<u32>,
-    ignore: Option<bool>,
-    invite: Option<bool>,
-    last_failure: Option<LastFailure>,
-    message: Option<String>,
-    observe: Option<bool>,
-    period: Option<u64>,
-    qr: Option<Vec<SecretText>>,
-    reason: Option<SkipReason>,
-    recovery_codes: Option<Vec<TypedCode>>,
-    recovery_codes_left: Option<u8>,
-    rotation_due: Option<bool>,
-    seconds: Option<u64>,
-    secret: Option<SecretText>,
-    token: Option<String>,
-    tries_left: Option<u8>,
+    #[serde(default)]
+    clock_offset: Field<i64>,
+    #[serde(default)]
+    code: Field<ErrorCode>,
+    #[serde(default)]
+    digits: Field<u8>,
+    #[serde(default)]
+    enroll_within: Field<u64>,
+    #[serde(default)]
+    failures: Field<u32>,
+    #[serde(default)]
+    ignore: Field<bool>,
+    #[serde(default)]
+    invite: Field<bool>,
+    #[serde(default)]
+    last_failure: Field<LastFailure>,
+    #[serde(default)]
+    message: Field<String>,
+    #[serde(default)]
+    observe: Field<bool>,
+    #[serde(default)]
+    period: Field<u64>,
+    #[serde(default)]
+    qr: Field<Vec<SecretText>>,
+    #[serde(default)]
+    reason: Field<SkipReason>,
+    #[serde(default)]
+    recovery_codes: Field<Vec<TypedCode>>,
+    #[serde(default)]
+    recovery_codes_left: Field<u8>,
+    #[serde(default)]
+    rotation_due: Field<bool>,
+    #[serde(default)]
+    seconds: Field<u64>,
+    #[serde(default)]
+    secret: Field<SecretText>,
+    #[serde(default)]
+    token: Field<String>,
+    #[serde(default)]
+    tries_left: Field<u8>,
+}
+
+/// A field of an answer: absent, or a value. `null` is neither.
+struct Field<T>(Option<T>);
+
+impl<T> Default for Field<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(|value| Self(Some(value)))
+    }
 }
 
 /// An answer to a certain question.
@@ -83,30 +119,30 @@ impl Answer {
     }
 
     fn is_used_up(&self) -> bool {
-        self.clock_offset.is_none()
-            && self.code.is_none()
-            && self.digits.is_none()
-            && self.enroll_within.is_none()
-            && self.failures.is_none()
-            && self.ignore.is_none()
-            && self.invite.is_none()
-            && self.last_failure.is_none()
-            && self.message.is_none()
-            && self.observe.is_none()
-            && self.period.is_none()
-            && self.qr.is_none()
-            && self.reason.is_none()
-            && self.recovery_codes.is_none()
-            && self.recovery_codes_left.is_none()
-            && self.rotation_due.is_none()
-            && self.seconds.is_none()
-            && self.secret.is_none()
-            && self.token.is_none()
-            && self.tries_left.is_none()
+        self.clock_offset.0.is_none()
+            && self.code.0.is_none()
+            && self.digits.0.is_none()
+            && self.enroll_within.0.is_none()
+            && self.failures.0.is_none()
+            && self.ignore.0.is_none()
+            && self.invite.0.is_none()
+            && self.last_failure.0.is_none()
+            && self.message.0.is_none()
+            && self.observe.0.is_none()
+            && self.period.0.is_none()
+            && self.qr.0.is_none()
+            && self.reason.0.is_none()
+            && self.recovery_codes.0.is_none()
+            && self.recovery_codes_left.0.is_none()
+            && self.rotation_due.0.is_none()
+            && self.seconds.0.is_none()
+            && self.secret.0.is_none()
+            && self.token.0.is_none()
+            && self.tries_left.0.is_none()
     }
 
     fn refusal(&mut self) -> Result<ErrorAnswer, FrameError> {
-        Ok(ErrorAnswer { code: needed(&mut self.code)?, message: needed(&mut self.message)? })
+        Ok(ErrorAnswer { code: needed(&mut self.code.0)?, message: needed(&mut self.message.0)? })
     }
 }
 
@@ -114,17 +150,17 @@ impl AnswerTo for BeginAnswer {
     fn take(answer: &mut Answer) -> Result<Self, FrameError> {
         Ok(match answer.r#type {
             Kind::Prompt => Self::Prompt {
-                digits: needed(&mut answer.digits)?,
-                observe: flag(&mut answer.observe),
+                digits: needed(&mut answer.digits.0)?,
+                observe: flag(&mut answer.observe.0),
             },
             Kind::Granted => Self::Granted {},
             Kind::Skip => Self::Skip {
-                reason: needed(&mut answer.reason)?,
-                digits: needed(&mut answer.digits)?,
-                enroll_within: answer.enroll_within.take(),
-                observe: flag(&mut answer.observe),
+                reason: needed(&mut answer.reason.0)?,
+                digits: needed(&mut answer.digits.0)?,
+                enroll_within: answer.enroll_within.0.take(),
+                observe: flag(&mut answer.observe.0),
             },
-            Kind::Unavailable => Self::Unavailable { ignore: flag(&mut answer.ignore) },
+            Kind::Unavailable => Self::Unavailable { ignore: flag(&mut answer.ignore.0) },
             Kind::Error => Self::Error(answer.refusal()?),
             _ => return Err(other_question()),
         })
@@ -145,16 +181,16 @@ impl AnswerTo for VerifyAnswer {
     fn take(answer: &mut Answer) -> Result<Self, FrameError> {
         Ok(match answer.r#type {
             Kind::Accepted => Self::Accepted(Accepted {
-                failures: needed(&mut answer.failures)?,
-                last_failure: answer.last_failure.take(),
-                recovery_codes_left: answer.recovery_codes_left.take(),
-                clock_offset: answer.clock_offset.take(),
-                rotation_due: flag(&mut answer.rotation_due),
+                failures: needed(&mut answer.failures.0)?,
+                last_failure: answer.last_failure.0.take(),
+                recovery_codes_left: answer.recovery_codes_left.0.take(),
+                clock_offset: answer.clock_offset.0.take(),
+                rotation_due: flag(&mut answer.rotation_due.0),
             }),
-            Kind::Wrong => Self::Wrong { clock_offset: answer.clock_offset.take() },
+            Kind::Wrong => Self::Wrong { clock_offset: answer.clock_offset.0.take() },
             Kind::Replayed => Self::Replayed {},
-            Kind::Locked => Self::Locked { seconds: answer.seconds.take() },
-            Kind::Unavailable => Self::Unavailable { ignore: flag(&mut answer.ignore) },
+            Kind::Locked => Self::Locked { seconds: answer.seconds.0.take() },
+            Kind::Unavailable => Self::Unavailable { ignore: flag(&mut answer.ignore.0) },
             Kind::Error => Self::Error(answer.refusal()?),
             _ => return Err(other_question()),
         })
@@ -176,9 +212,9 @@ impl AnswerTo for AccountAnswer {
     fn take(answer: &mut Answer) -> Result<Self, FrameError> {
         Ok(match answer.r#type {
             Kind::NothingDue => Self::NothingDue {},
-            Kind::EnrollmentDue => Self::EnrollmentDue { invite: flag(&mut answer.invite) },
-            Kind::RotationDue => Self::RotationDue { token: needed(&mut answer.token)? },
-            Kind::Unavailable => Self::Unavailable { ignore: flag(&mut answer.ignore) },
+            Kind::EnrollmentDue => Self::EnrollmentDue { invite: flag(&mut answer.invite.0) },
+            Kind::RotationDue => Self::RotationDue { token: needed(&mut answer.token.0)? },
+            Kind::Unavailable => Self::Unavailable { ignore: flag(&mut answer.ignore.0) },
             Kind::Error => Self::Error(answer.refusal()?),
             _ => return Err(other_question()),
         })
@@ -199,11 +235,11 @@ impl AnswerTo for LoginProvisionAnswer {
     fn take(answer: &mut Answer) -> Result<Self, FrameError> {
         Ok(match answer.r#type {
             Kind::LoginProvisioned => Self::LoginProvisioned {
-                token: needed(&mut answer.token)?,
-                secret: needed(&mut answer.secret)?,
-                qr: needed(&mut answer.qr)?,
-                digits: needed(&mut answer.digits)?,
-                period: needed(&mut answer.period)?,
+                token: needed(&mut answer.token.0)?,
+                secret: needed(&mut answer.secret.0)?,
+                qr: needed(&mut answer.qr.0)?,
+                digits: needed(&mut answer.digits.0)?,
+                period: needed(&mut answer.period.0)?,
             },
             Kind::Error => Self::Error(answer.refusal()?),
             _ => return Err(other_question()),
@@ -222,9 +258,9 @@ impl AnswerTo for LoginConfirmAnswer {
     fn take(answer: &mut Answer) -> Result<Self, FrameError> {
         Ok(match answer.r#type {
             Kind::LoginConfirmed => {
-                Self::LoginConfirmed { recovery_codes: needed(&mut answer.recovery_codes)? }
+                Self::LoginConfirmed { recovery_codes: needed(&mut answer.recovery_codes.0)? }
             }
-            Kind::WrongCode => Self::WrongCode { tries_left: needed(&mut answer.tries_left)? },
+            Kind::WrongCode => Self::WrongCode { tries_left: needed(&mut answer.tries_left.0)? },
             Kind::Error => Self::Error(answer.refusal()?),
             _ => return Err(other_question()),
         })

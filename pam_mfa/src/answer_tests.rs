@@ -124,6 +124,12 @@ fn same_as_the_wire<A: AnswerTo + Serialize + DeserializeOwned>(own: &[String]) 
             let mut odd = fields.clone();
             odd.insert(name.clone(), serde_json::json!({"x": 1}));
             check(&serde_json::to_string(&odd).unwrap());
+            if let Some(text) = value.as_str() {
+                // How serde writes a variant that holds something.
+                let mut odd = fields.clone();
+                odd.insert(name.clone(), serde_json::json!({ text: null }));
+                check(&serde_json::to_string(&odd).unwrap());
+            }
         }
         for (name, value) in [
             ("x", serde_json::json!(1)),
@@ -155,6 +161,17 @@ fn every_answer_is_read_as_the_wire_reads_it_and_every_other_one_refused_alike()
     same_as_the_wire::<AccountAnswer>(&accounts());
     same_as_the_wire::<LoginProvisionAnswer>(&provisions());
     same_as_the_wire::<LoginConfirmAnswer>(&confirms());
+}
+
+#[test]
+fn a_field_that_is_null_is_refused_whose_ever_it_is() {
+    let accepted = |field: &str| {
+        by_module::<VerifyAnswer>(&format!(r#"{{"type":"accepted","failures":0{field}}}"#))
+    };
+    assert!(accepted("").is_some() && accepted(r#","clock_offset":1"#).is_some());
+    for field in ["clock_offset", "rotation_due", "message", "code", "seconds", "secret"] {
+        assert_eq!(accepted(&format!(r#","{field}":null"#)), None, "{field}");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! daemon offers ([`Verifier`]). And what all calls have in common ([`Call`]): who it is about, what
 //! is said and logged, and what it means that the daemon gives no answer.
 
+use std::io::{self, ErrorKind};
+
 use mfa_proto::account::{AccountAnswer, LoginConfirmAnswer, LoginProvisionAnswer, Proof};
 use mfa_proto::login::{BeginAnswer, Origin, VerifyAnswer};
 use mfa_proto::{ClientError, ErrorAnswer, TypedCode, UserName};
@@ -175,7 +177,7 @@ impl NoDecision {
         let socket = options.socket.display();
         let (excuse, why) = match error {
             ClientError::Unreachable(error) => (
-                Excuse::TheOption,
+                if is_absence(error) { Excuse::TheOption } else { Excuse::Nothing },
                 format!(
                     "cannot reach {socket} ({error}), is mfa-daemon running? \
                      (systemctl status mfa.socket)"
@@ -192,7 +194,7 @@ impl NoDecision {
             ClientError::Untrusted(error) => {
                 (Excuse::Nothing, format!("no code is sent to {socket}: {error}"))
             }
-            error => (Excuse::Nothing, format!("{socket}: {error}")),
+            error => (Excuse::Nothing, format!("{socket}: {}", unquoted(error))),
         };
         Self { why, excuse }
     }
@@ -216,6 +218,23 @@ impl NoDecision {
             Excuse::TheOption => options.unavailable == Unavailable::Ignore,
             Excuse::ARule => true,
         }
+    }
+}
+
+/// Is there no daemon? That no descriptor or memory is to be had says nothing about one: whoever
+/// starts a set-user-ID program sets its limits, and would choose with them not to be asked.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}
+
+/// The error for the log. What is wrong with an answer would be told by quoting it, and there may be
+/// a key in it.
+fn unquoted(error: &ClientError) -> String {
+    match error {
+        ClientError::Answer(error) => {
+            format!("the daemon's answer is no answer: {}", error.place())
+        }
+        error => error.to_string(),
     }
 }
 
@@ -292,7 +311,7 @@ impl<'a, H: Host, V: Verifier> Call<'a, H, V> {
         if self.options.debug {
             let answer = match answer {
                 Ok(answer) => answer.name().to_owned(),
-                Err(error) => error.to_string(),
+                Err(error) => unquoted(error),
             };
             self.log(Level::Debug, &format!("{question}: {answer}"));
         }

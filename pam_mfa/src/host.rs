@@ -2,9 +2,8 @@
 //! [`Host`] over pam-bindings, and the log. The one module with `unsafe`.
 
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::panic;
-use std::ptr;
 use std::sync::Once;
+use std::{panic, ptr};
 
 use mfa_proto::UserName;
 use mfa_proto::login::{Origin, ProcessSession};
@@ -34,8 +33,7 @@ const VARIABLE_MAX: usize = 65_536;
 unsafe extern "C" {
     /// See pam_syslog(3): adds module, service and type, and logs to `LOG_AUTHPRIV`.
     fn pam_syslog(pamh: *const PamHandle, priority: c_int, format: *const c_char, ...);
-    /// See pam_prompt(3). It erases its copy of the message, and frees and erases an answer that
-    /// nobody wants.
+    /// See pam_prompt(3): erases its copy of the text, and an answer that nobody takes.
     fn pam_prompt(
         pamh: *mut PamHandle,
         style: c_int,
@@ -128,16 +126,16 @@ impl Host for PamHost<'_> {
             Tone::Error => PAM_ERROR_MSG,
             Tone::Info => PAM_TEXT_INFO,
         };
-        // Not by pam-bindings: its copy of the text stays in memory, and the text may be a key.
-        let mut line = Zeroizing::new(Vec::with_capacity(text.len() + 1));
-        line.extend_from_slice(text.as_bytes());
-        line.push(0);
-        let Ok(line) = CStr::from_bytes_with_nul(&line) else { return };
+        // The text may be a key. It is not sent as prompts are, since pam-bindings does not erase
+        // its copy.
+        let mut copy = Zeroizing::new(Vec::with_capacity(text.len() + 1));
+        copy.extend_from_slice(text.as_bytes());
+        copy.push(0);
+        let Ok(text) = CStr::from_bytes_with_nul(&copy) else { return };
         let handle: *mut PamHandle = self.handle;
-        // SAFETY: `handle` comes from libpam and is valid for the call; no answer is wanted, which
-        // a null pointer says; the format and its one argument are NUL-terminated and outlive the
-        // call; "%s" takes exactly one `char *`. That it cannot be said changes nothing.
-        unsafe { pam_prompt(handle, style, ptr::null_mut(), c"%s".as_ptr(), line.as_ptr()) };
+        // SAFETY: `handle` comes from libpam and is valid for the call; format and argument are
+        // NUL-terminated and outlive it, "%s" takes exactly one `char *`, and no answer is wanted.
+        unsafe { pam_prompt(handle, style, ptr::null_mut(), c"%s".as_ptr(), text.as_ptr()) };
     }
 
     fn log(&mut self, level: Level, line: &Line) {

@@ -37,7 +37,10 @@ pub(crate) fn session(id: u32, stat: &str) -> Option<ProcessSession> {
 /// The public key in [`SSH_AUTH_INFO`], `TYPE BASE64`. A certificate is none: it is another text
 /// each time it is signed anew, and its key alone would say less than sshd has checked.
 pub(crate) fn ssh_key(methods: &str) -> Option<String> {
-    let key = methods.lines().find_map(|line| line.strip_prefix("publickey "))?;
+    // What hostbased and gssapi add to their line is text from the other end, and could go on with
+    // a line of its own; so nothing behind such a line is read.
+    let mut lines = methods.lines();
+    let key = lines.find(|line| line.contains(' '))?.strip_prefix("publickey ")?;
     let (kind, blob) = key.split_once(' ')?;
     let kind_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-.@_".contains(&byte);
     let blob_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
@@ -103,6 +106,7 @@ mod tests {
             "password\n".to_owned(),
             format!("hostbased client user \"publickey {key}\""),
             format!(" publickey {key}"),
+            format!("hostbased client user \"a\npublickey {key}\n\", client host \"b\""),
             format!("publickey {key} comment"),
             "publickey ssh-ed25519".to_owned(),
             "publickey ssh-ed25519 ".to_owned(),

@@ -244,6 +244,9 @@ pub(crate) fn client_errors() -> (Vec<ClientError>, Vec<ClientError>) {
         ClientError::TimedOut,
     ];
     let others = vec![
+        // No descriptors left, and not allowed: not the daemon's fault.
+        ClientError::Unreachable(io::Error::from_raw_os_error(libc::EMFILE)),
+        ClientError::Unreachable(io::ErrorKind::PermissionDenied.into()),
         ClientError::Untrusted(TrustError::Writable(PathBuf::from("/run"))),
         ClientError::Closed,
         ClientError::Refused(refusal()),

@@ -84,8 +84,10 @@ pub(super) fn ignored(terms: &Terms, user: &UserName, origin: &Origin, peer: Pee
     ignored
 }
 
-/// Digits of the codes of the token that was used last, or of those that are made here.
+/// Digits of this user's codes; the fewest where they differ, since with more the end of a password
+/// would be taken for the beginning of a code. Without a token those of the codes that are made here.
 fn digits(daemon: &Daemon, record: Option<&Record>) -> u8 {
-    let last = record.and_then(|record| record.tokens.iter().max_by_key(|token| token.last_used));
-    last.map_or(daemon.config.token.digits, |token| token.digits).get()
+    let tokens = record.into_iter().flat_map(|record| &record.tokens);
+    let fewest = tokens.map(|token| token.digits.get()).min();
+    fewest.unwrap_or_else(|| daemon.config.token.digits.get())
 }
