@@ -8,7 +8,7 @@ ARCH = $(shell dpkg --print-architecture)
 DEB = $(T)/debian/mfa_$(VERSION)-1_$(ARCH).deb
 PROGRAMS := $(addprefix $(T)/release/,libpam_mfa.so mfa-daemon mfa)
 
-.PHONY: help demo record test lint advisories fmt bench build deb clean clean-images
+.PHONY: help demo record test lint advisories fmt bench bench-params build deb clean clean-images
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -47,6 +47,9 @@ fmt: ## formats the Rust sources
 bench: ## against google_authenticator and pam_oath
 	@tests/prepare bench
 	@tests/bench
+
+bench-params: build ## safe primes against openssl dhparam; some five minutes
+	@tests/bench-params
 
 # The module is built by itself: otherwise features that only the daemon wants would enter it.
 build: ## the three programs, release profile

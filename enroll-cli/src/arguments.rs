@@ -76,12 +76,35 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Admin,
     },
+    /// Make and check groups for the daemon's key exchange (exchange.group); needs no daemon
+    Params {
+        #[command(subcommand)]
+        command: Params,
+    },
     /// Look for what keeps logins from asking for a code, or from accepting one
     Doctor,
     /// Print shell completions
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Params {
+    /// Find a safe prime P and its generator G, on all cores; 2048 bits take seconds, 8192 an hour
+    Generate {
+        /// Bits of P, 2048 to 8192
+        #[arg(long, value_name = "N", default_value_t = 3072)]
+        bits: usize,
+        /// Write them to FILE, which must not exist, and not to standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Test a PEM file as the daemon does: safe prime by random bases, generator, size, RFC 7919
+    Check {
+        /// As `openssl dhparam` and this command write it
+        file: PathBuf,
     },
 }
 

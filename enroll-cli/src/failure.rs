@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use mfa_crypto::{ExchangeError, GroupError, SessionError, UriError};
+use mfa_crypto::{ExchangeError, GenerateError, GroupError, SessionError, UriError};
 use mfa_proto::{ClientError, ErrorAnswer, ErrorCode, UserName};
 
 use crate::token_file::{Stays, TokenFileError};
@@ -50,6 +50,12 @@ pub(crate) enum Failure {
     GroupRenamed(String),
     /// The offered group fails its checks.
     GroupUnsound(GroupError),
+    /// A file of parameters cannot be read or made.
+    ParamsFile(PathBuf, io::Error),
+    /// A group from a file is not safe, or the file holds none.
+    ParamsUnsound(GroupError),
+    /// No group was generated.
+    Generate(GenerateError),
     /// The key exchange failed.
     Exchange(ExchangeError),
     /// The sealed session failed.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
+use mfa_crypto::Group;
 use mfa_proto::ClientError;
 use mfa_proto::login::LastFailure;
 use mfa_proto::status::GraceTie;
@@ -39,6 +40,27 @@ pub(crate) const CODES_LOST: &str = "The token is active, but the daemon's answe
                                      codes was lost. If you have none, `mfa recovery-codes` makes new ones.";
 pub(crate) const OTHERS_READ_STDOUT: &str =
     "others can read the file that the output goes to, and recovery codes are in it";
+
+/// What a group is, one fact a line.
+pub(crate) fn group(group: &Group, generator: &str, fingerprint: &str) -> String {
+    let what = match group.name() {
+        Some(name) => format!("{name} of RFC 7919"),
+        None => "A group of its own".to_owned(),
+    };
+    format!(
+        "{what}: P is a safe prime of {} bits.\nG = 0x{generator} generates the subgroup of order \
+         (P-1)/2.\nFingerprint: {fingerprint}",
+        group.bits()
+    )
+}
+
+pub(crate) fn use_params(path: &Path) -> String {
+    format!(
+        "To use it, write group = \"{}\" below [exchange] in mfa.toml and restart mfa-daemon, \
+         which must be able to read the file.",
+        printable(&path.display().to_string())
+    )
+}
 
 pub(crate) fn scan(account: &str) -> String {
     format!("Add the token of {} to your authenticator: scan the code, or type", printable(account))
@@ -204,6 +226,13 @@ impl fmt::Display for Failure {
                  7919; nothing was exchanged. Check the [exchange] part of its configuration",
                 printable(name)
             ),
+            Self::ParamsFile(path, error) => write!(
+                f,
+                "{}: {error}; nothing was written",
+                printable(&path.display().to_string())
+            ),
+            Self::ParamsUnsound(error) => write!(f, "{error}"),
+            Self::Generate(error) => write!(f, "{error}"),
             Self::GroupUnsound(error) => write!(
                 f,
                 "the daemon's Diffie-Hellman group is not sound: {error}; nothing was exchanged. \

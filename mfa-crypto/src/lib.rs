@@ -25,7 +25,7 @@ pub use digest::sha256;
 pub use exchange::{
     Binding, ClientExchange, ClientHello, Confirm, ExchangeError, ServerExchange, ServerReply,
 };
-pub use group::{Group, GroupError, PublicValueError};
+pub use group::{GenerateError, Group, GroupError, Progress, PublicValueError};
 pub use otp::{Algorithm, Code, Digits, Period, hotp, step};
 pub use random::RngError;
 pub use recovery::{RecoveryCode, RecoveryCodeError};

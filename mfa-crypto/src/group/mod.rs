@@ -2,13 +2,17 @@
 //! Diffie-Hellman groups: a safe prime P and a generator G of its subgroup of order (P−1)/2.
 
 mod checks;
+mod fermat;
+mod generate;
 mod jacobi;
 mod parameters;
 mod pem;
 mod prime;
 mod rfc7919;
+mod sieve;
 
 pub use checks::{GroupError, MAX_BITS, MIN_BITS, PublicValueError};
+pub use generate::{GenerateError, Progress};
 pub(crate) use parameters::Exponent;
 
 use crate::{fields, random::RngError};

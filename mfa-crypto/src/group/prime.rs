@@ -14,14 +14,25 @@ pub(super) fn passes_miller_rabin<R: TryCryptoRng + ?Sized>(
     rounds: u32,
     rng: &mut R,
 ) -> Result<bool, RngError> {
+    // One after the other: most composites fail with the first.
+    for _ in 0..rounds {
+        if !passes_miller_rabin_with(n, &draw_bases(n, 1, rng)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether an odd number above 3 passes a Miller–Rabin round with each of these bases.
+pub(super) fn passes_miller_rabin_with(n: &BigUint, bases: &[BigUint]) -> bool {
     let one = BigUint::from(1_u8);
     let last = n - &one;
     let Some(twos) = last.trailing_zeros() else {
-        return Ok(false);
+        return false;
     };
     let odd = &last >> twos;
-    for _ in 0..rounds {
-        let mut power = base(n, rng)?.modpow(&odd, n);
+    bases.iter().all(|base| {
+        let mut power = base.modpow(&odd, n);
         let mut left = twos;
         while power != last && power != one && left > 1 {
             power = &power * &power % n;
@@ -29,11 +40,17 @@ pub(super) fn passes_miller_rabin<R: TryCryptoRng + ?Sized>(
         }
         // One at once, or −1 within s squarings; a one that −1 did not lead to has another root.
         let first = left == twos;
-        if power != last && !(power == one && first) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+        power == last || (power == one && first)
+    })
+}
+
+/// Random bases for n.
+pub(super) fn draw_bases<R: TryCryptoRng + ?Sized>(
+    n: &BigUint,
+    count: u32,
+    rng: &mut R,
+) -> Result<Vec<BigUint>, RngError> {
+    (0..count).map(|_| base(n, rng)).collect()
 }
 
 /// Whether P = 2q+1 is prime, given that q is: Pocklington's theorem with base 2, since
