@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What every request works with: configuration, group, store, vault and the clock.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use getrandom::SysRng;
 use mfa_crypto::{Group, GroupError};
@@ -32,12 +32,8 @@ pub const CLOCK_FLOOR: u64 = 1_793_491_200;
 
 /// One running daemon.
 pub struct Daemon {
-    /// As it was read at start.
-    pub config: Config,
-    /// The name that authenticators show.
-    pub issuer: String,
-    /// The group of the key exchange, checked.
-    pub group: Group,
+    /// What the configuration says, replaced as a whole by a reload.
+    pub settings: RwLock<Arc<Settings>>,
     /// Users.
     pub store: Store,
     /// Their secrets' key.
@@ -56,6 +52,16 @@ pub struct Daemon {
     pub uptime: Clock,
     /// Exchanges computed at the same time: their arithmetic must not take both cores from logins.
     pub exchanges: tokio::sync::Semaphore,
+}
+
+/// What the configuration comes to. A request keeps the one it began with to its end.
+pub struct Settings {
+    /// As it was read.
+    pub config: Config,
+    /// The name that authenticators show.
+    pub issuer: String,
+    /// The group of the key exchange, checked.
+    pub group: Group,
 }
 
 /// Why a code was not even looked at.
@@ -116,6 +122,11 @@ pub fn command() -> Origin {
 }
 
 impl Daemon {
+    /// What holds now.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The group that the configuration names: of RFC 7919, or a PEM file's.
     ///
     /// # Errors
@@ -160,8 +171,9 @@ impl Daemon {
         &self,
         user: &UserName,
         origin: &Origin,
-    ) -> Result<Option<&Rule>, NotDecided> {
-        let rules = &self.config.rules;
+    ) -> Result<Option<Rule>, NotDecided> {
+        let settings = self.settings();
+        let rules = &settings.config.rules;
         if rules.is_empty() {
             return Ok(None);
         }
@@ -178,15 +190,15 @@ impl Daemon {
         } else {
             find(rules, user, origin)
         };
-        found.map(|at| rules.get(at?)).map_err(NotDecided::Groups)
+        found.map(|at| rules.get(at?).cloned()).map_err(NotDecided::Groups)
     }
 
     /// What holds for a login.
     ///
     /// # Errors
     /// Those of [`Daemon::rule_for`].
-    pub async fn terms_for(&self, user: &UserName, origin: &Origin) -> Result<&Terms, NotDecided> {
-        Ok(self.rule_for(user, origin).await?.map_or(&Terms::PLAIN, |rule| &rule.terms))
+    pub async fn terms_for(&self, user: &UserName, origin: &Origin) -> Result<Terms, NotDecided> {
+        Ok(self.rule_for(user, origin).await?.map_or(Terms::PLAIN, |rule| rule.terms))
     }
 
     /// The graces, to be looked at or changed.
@@ -213,7 +225,7 @@ impl Daemon {
         let now = self.now()?;
         self.clock_watch.look((self.uptime)());
         let rules = self.login_rules();
-        let max_age_days = self.config.token.max_age_days.get();
+        let max_age_days = self.settings().config.token.max_age_days.get();
         let vault = Arc::clone(&self.vault);
         let unknown = Arc::clone(&self.unknown);
         let name = user.clone();
@@ -263,9 +275,10 @@ impl Daemon {
     /// The configured figures of a decision.
     #[must_use]
     pub fn login_rules(&self) -> LoginRules {
-        let lockout = &self.config.lockout;
+        let settings = self.settings();
+        let lockout = &settings.config.lockout;
         LoginRules {
-            skew: self.config.token.skew_steps.get(),
+            skew: settings.config.token.skew_steps.get(),
             lockout: LockoutRules {
                 free_attempts: lockout.free_attempts.get(),
                 base_seconds: lockout.base_seconds.get(),

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{CommandFactory, Parser, parser::ValueSource};
@@ -15,7 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::clock_sync::{ClockWatch, clock_state};
 use crate::config::{Config, ConfigError, StoreUrl};
-use crate::daemon::{CLOCK_FLOOR, Daemon, GroupLoadError};
+use crate::daemon::{CLOCK_FLOOR, Daemon, GroupLoadError, Settings};
 use crate::policy::rule::Rule;
 use crate::server::Queue;
 use crate::socket::{Listening, SocketError};
@@ -119,9 +119,7 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
     let queue = listening.queue();
     let (listener, _removal) = listening.split();
     let daemon = Arc::new(Daemon {
-        config,
-        issuer,
-        group,
+        settings: RwLock::new(Arc::new(Settings { config, issuer, group })),
         store,
         vault: Arc::new(vault),
         unknown: Arc::default(),

@@ -35,14 +35,14 @@ pub(super) async fn account(
     };
     let unavailable = |error: &dyn fmt::Display| {
         unavailable(&error, "account");
-        AccountAnswer::Unavailable { ignore: begin::ignored(terms, &user, &origin, peer) }
+        AccountAnswer::Unavailable { ignore: begin::ignored(&terms, &user, &origin, peer) }
     };
     let now = match daemon.now() {
         Ok(now) => now,
         Err(error) => return Ok(unavailable(&error)),
     };
     match daemon.store.get(&user) {
-        Ok(record) => Ok(due(daemon, record.as_ref(), terms, now)),
+        Ok(record) => Ok(due(daemon, record.as_ref(), &terms, now)),
         // Nothing is ever due there, whatever the store holds.
         Err(_) if terms.is_exempt(now) || terms.observe => Ok(AccountAnswer::NothingDue {}),
         Err(error) => Ok(unavailable(&error)),
@@ -50,7 +50,7 @@ pub(super) async fn account(
 }
 
 fn due(daemon: &Daemon, record: Option<&Record>, terms: &Terms, now: u64) -> AccountAnswer {
-    let token = &daemon.config.token;
+    let token = &daemon.settings().config.token;
     if let Some(enrollment) = due::enrollment(record, terms, token.enrollment, now) {
         return AccountAnswer::EnrollmentDue { invite: enrollment == Enrollment::Invite };
     }

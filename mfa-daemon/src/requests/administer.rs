@@ -20,7 +20,7 @@ pub(super) async fn list(
     peer: Peer,
     list: AdminList,
 ) -> Result<AdminAnswer, ErrorAnswer> {
-    if !caller::is_admin(peer, &daemon.config.admin_group).await {
+    if !caller::is_admin(peer, &daemon.settings().config.admin_group).await {
         return Err(caller::not_permitted());
     }
     let limit = list.limit.clamp(1, PAGE_MAX);
@@ -56,7 +56,7 @@ pub(super) async fn unlock(
     peer: Peer,
     user: UserName,
 ) -> Result<AdminAnswer, ErrorAnswer> {
-    if !caller::is_admin(peer, &daemon.config.admin_group).await {
+    if !caller::is_admin(peer, &daemon.settings().config.admin_group).await {
         return Err(caller::not_permitted());
     }
     let (now, skew) = ((daemon.clock)(), daemon.login_rules().skew);

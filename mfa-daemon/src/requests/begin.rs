@@ -28,11 +28,11 @@ pub(super) async fn begin(
             return Ok(BeginAnswer::Unavailable { ignore: false });
         }
     };
-    let now = match daemon.now_for(terms) {
+    let now = match daemon.now_for(&terms) {
         Ok(now) => now,
         Err(error) => {
             unavailable(&error, "begin");
-            return Ok(BeginAnswer::Unavailable { ignore: ignored(terms, &user, &origin, peer) });
+            return Ok(BeginAnswer::Unavailable { ignore: ignored(&terms, &user, &origin, peer) });
         }
     };
     let record = match daemon.store.get(&user) {
@@ -41,16 +41,16 @@ pub(super) async fn begin(
         Err(_) if terms.is_exempt(now) => None,
         Err(error) => {
             unavailable(&error, "begin");
-            return Ok(BeginAnswer::Unavailable { ignore: ignored(terms, &user, &origin, peer) });
+            return Ok(BeginAnswer::Unavailable { ignore: ignored(&terms, &user, &origin, peer) });
         }
     };
     let digits = digits(daemon, record.as_ref());
     let observe = terms.observe;
     let skip = |reason, enroll_within| BeginAnswer::Skip { reason, digits, enroll_within, observe };
     // What a process without privileges says of its terminal or key is only its word.
-    let grace = caller::is_root(peer) && grace(daemon, &user, &origin, terms);
+    let grace = caller::is_root(peer) && grace(daemon, &user, &origin, &terms);
     let rules = daemon.login_rules().lockout;
-    Ok(match due::outcome(record.as_ref(), terms, &rules, &origin.service, grace, now) {
+    Ok(match due::outcome(record.as_ref(), &terms, &rules, &origin.service, grace, now) {
         Outcome::Prompt {} | Outcome::Locked { .. } | Outcome::Expired {} => {
             BeginAnswer::Prompt { digits, observe }
         }
@@ -89,5 +89,5 @@ pub(super) fn ignored(terms: &Terms, user: &UserName, origin: &Origin, peer: Pee
 fn digits(daemon: &Daemon, record: Option<&Record>) -> u8 {
     let tokens = record.into_iter().flat_map(|record| &record.tokens);
     let fewest = tokens.map(|token| token.digits.get()).min();
-    fewest.unwrap_or_else(|| daemon.config.token.digits.get())
+    fewest.unwrap_or_else(|| daemon.settings().config.token.digits.get())
 }

@@ -24,7 +24,7 @@ pub(super) async fn bypass(
     peer: Peer,
     AdminBypass { user, seconds, uses, service }: AdminBypass,
 ) -> Result<AdminAnswer, ErrorAnswer> {
-    if !caller::is_admin(peer, &daemon.config.admin_group).await {
+    if !caller::is_admin(peer, &daemon.settings().config.admin_group).await {
         return Err(caller::not_permitted());
     }
     invite::check_seconds(seconds)?;

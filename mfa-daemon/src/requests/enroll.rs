@@ -72,7 +72,7 @@ pub(super) async fn may_open(
     match purpose {
         Purpose::Enroll => may_enroll(daemon, peer, user).await.map(drop),
         Purpose::Rotate | Purpose::RecoveryCodes => {
-            match caller::standing(peer, user, &daemon.config.admin_group).await {
+            match caller::standing(peer, user, &daemon.settings().config.admin_group).await {
                 Standing::Root | Standing::Admin | Standing::Own => Ok(()),
                 Standing::Stranger => Err(caller::not_permitted()),
             }
@@ -98,7 +98,7 @@ async fn may_enroll(
     peer: Peer,
     user: &UserName,
 ) -> Result<Permission, ErrorAnswer> {
-    match caller::standing(peer, user, &daemon.config.admin_group).await {
+    match caller::standing(peer, user, &daemon.settings().config.admin_group).await {
         Standing::Root | Standing::Admin => return Ok(Permission::Any),
         Standing::Own => {}
         Standing::Stranger => return Err(caller::not_permitted()),
@@ -109,7 +109,7 @@ async fn may_enroll(
     }
     let terms = daemon.terms_for(user, &daemon::command()).await;
     let terms = terms.map_err(|error| unavailable(&error, "enroll"))?;
-    match terms.enrollment.unwrap_or(daemon.config.token.enrollment) {
+    match terms.enrollment.unwrap_or(daemon.settings().config.token.enrollment) {
         Enrollment::Oneself => Ok(Permission::First),
         Enrollment::Invite => Ok(Permission::Invited),
         Enrollment::Admin => Err(caller::not_permitted()),
@@ -161,7 +161,7 @@ pub(super) struct Draft {
 /// Makes a secret and keeps the token pending until its first code is seen.
 pub(super) fn issue(daemon: &Daemon, user: &UserName, draft: Draft) -> Result<OtpUri, ErrorAnswer> {
     let now = daemon.now().map_err(|error| unavailable(&error, "provision"))?;
-    let config = &daemon.config.token;
+    let config = &daemon.settings().config.token;
     let secret = Secret::random(config.algorithm.secret_len(), &mut SysRng)
         .map_err(|error| unavailable(&error, "provision"))?;
     let factor = match draft.moving {
@@ -188,7 +188,7 @@ pub(super) fn issue(daemon: &Daemon, user: &UserName, draft: Draft) -> Result<Ot
         .seal(user, &mut token, &secret)
         .map_err(|error| unavailable(&error, "provision"))?;
     let uri = OtpUri {
-        issuer: daemon.issuer.clone(),
+        issuer: daemon.settings().issuer.clone(),
         account: user.as_str().to_owned(),
         secret,
         algorithm: token.algorithm,
@@ -243,7 +243,7 @@ pub(super) async fn confirm(
     let now = daemon.now().map_err(|error| unavailable(&error, "confirm"))?;
     let uptime = (daemon.uptime)();
     let fresh = recovery::fresh(daemon, user).map_err(|error| unavailable(&error, "confirm"))?;
-    let skew = daemon.config.token.skew_steps.get();
+    let skew = daemon.settings().config.token.skew_steps.get();
     let (vault, all) = (Arc::clone(&daemon.vault), Arc::clone(&daemon.pending));
     let (owner, wanted, hashes) = (user.clone(), name.to_owned(), fresh.hashes);
     // All of it where changes have their turn: a token that was revoked, or another one that was

@@ -21,9 +21,9 @@ use crate::session::{Exchange, KeyLifetime, NewKeys, Open, Rekey, SESSION_ID_BYT
 
 pub(super) fn params(daemon: &Daemon) -> ExchangeAnswer {
     ExchangeAnswer::Params(Params {
-        group: daemon.group.name().map(str::to_owned),
-        p: Blob::new(daemon.group.p()),
-        g: Blob::new(daemon.group.g()),
+        group: daemon.settings().group.name().map(str::to_owned),
+        p: Blob::new(daemon.settings().group.p()),
+        g: Blob::new(daemon.settings().group.g()),
     })
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn init(
     }
     // Whoever may not go on costs no exponentiation.
     enroll::may_open(daemon, peer, &init.user, init.purpose).await?;
-    if init.group.as_bytes() != daemon.group.fingerprint() {
+    if init.group.as_bytes() != daemon.settings().group.fingerprint() {
         return Err(failed("the group is not the one that is offered; ask for params again"));
     }
     let mut id = [0; SESSION_ID_BYTES];
@@ -53,7 +53,7 @@ pub(super) async fn init(
         server_public: Blob::new(reply.public),
         server_nonce: Blob::new(reply.nonce),
         server_confirm: Blob::new(reply.confirm),
-        expires_in: daemon.config.exchange.rekey_seconds.get(),
+        expires_in: daemon.settings().config.exchange.rekey_seconds.get(),
     }))
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn sealed(
     if sealed.session.as_bytes() != open.subject.id {
         return Err(failed("that session is not of this connection"));
     }
-    let config = &daemon.config.exchange;
+    let config = &daemon.settings().config.exchange;
     let lifetime =
         KeyLifetime { seconds: config.rekey_seconds.get(), messages: config.rekey_messages.get() };
     let current = open.is_current((daemon.uptime)(), lifetime);
@@ -138,7 +138,7 @@ async fn rekey_init(
         server_public: Blob::new(reply.public),
         server_nonce: Blob::new(reply.nonce),
         server_confirm: Blob::new(reply.confirm),
-        expires_in: daemon.config.exchange.rekey_seconds.get(),
+        expires_in: daemon.settings().config.exchange.rekey_seconds.get(),
     })
 }
 
@@ -170,7 +170,7 @@ async fn respond(
 ) -> Result<(Box<ServerExchange>, ServerReply), ErrorAnswer> {
     let _worker =
         daemon.exchanges.acquire().await.map_err(|error| unavailable(&error, "exchange"))?;
-    let group = daemon.group.clone();
+    let group = daemon.settings().group.clone();
     let (user, id) = (subject.user.clone(), subject.id);
     let computed = tokio::task::spawn_blocking(move || {
         let binding = Binding { purpose, user: user.as_str(), uid: peer.uid };

@@ -15,23 +15,23 @@ pub(super) async fn explain(
     peer: Peer,
     Explain { user, origin }: Explain,
 ) -> Result<ExplainAnswer, ErrorAnswer> {
-    match caller::standing(peer, &user, &daemon.config.admin_group).await {
+    match caller::standing(peer, &user, &daemon.settings().config.admin_group).await {
         Standing::Root | Standing::Admin | Standing::Own => {}
         Standing::Stranger => return Err(caller::not_permitted()),
     }
     let rule =
         daemon.rule_for(&user, &origin).await.map_err(|error| unavailable(&error, "explain"))?;
-    let terms = rule.map_or(&Terms::PLAIN, |rule| &rule.terms);
+    let terms = rule.as_ref().map_or(&Terms::PLAIN, |rule| &rule.terms);
     let now = daemon.now_for(terms).map_err(|error| unavailable(&error, "explain"))?;
     let record = daemon.store.get(&user).map_err(|error| unavailable(&error, "explain"))?;
     // As for a login program, which runs as root, whoever asks.
     let grace = begin::grace(daemon, &user, &origin, terms);
     let rules = daemon.login_rules().lockout;
     let outcome = due::outcome(record.as_ref(), terms, &rules, &origin.service, grace, now);
-    let enrollment = terms.enrollment.unwrap_or(daemon.config.token.enrollment);
+    let enrollment = terms.enrollment.unwrap_or(daemon.settings().config.token.enrollment);
     Ok(ExplainAnswer::Explanation(Explanation {
         outcome,
-        rule: rule.map(|rule| RuleRef { line: rule.line, name: rule.name.clone() }),
+        rule: rule.as_ref().map(|rule| RuleRef { line: rule.line, name: rule.name.clone() }),
         observe: terms.observe,
         unavailable_ignored: terms.ignore_unavailable,
         enrollment: enrollment.as_str().to_owned(),

@@ -13,7 +13,7 @@ pub(super) async fn end(
     peer: Peer,
     user: UserName,
 ) -> Result<StatusAnswer, ErrorAnswer> {
-    match caller::standing(peer, &user, &daemon.config.admin_group).await {
+    match caller::standing(peer, &user, &daemon.settings().config.admin_group).await {
         Standing::Root | Standing::Admin | Standing::Own => {}
         Standing::Stranger => return Err(caller::not_permitted()),
     }

@@ -25,7 +25,7 @@ pub(super) async fn invite(
     peer: Peer,
     AdminInvite { user, seconds }: AdminInvite,
 ) -> Result<AdminAnswer, ErrorAnswer> {
-    if !caller::is_admin(peer, &daemon.config.admin_group).await {
+    if !caller::is_admin(peer, &daemon.settings().config.admin_group).await {
         return Err(caller::not_permitted());
     }
     check_seconds(seconds)?;

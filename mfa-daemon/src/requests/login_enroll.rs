@@ -42,9 +42,10 @@ pub(super) async fn provision(
         (FIRST.to_owned(), enroll::issue(daemon, &user, draft)?)
     } else {
         let now = daemon.now().map_err(|error| unavailable(&error, "login_provision"))?;
-        let old = due::rotation(&record, daemon.config.token.max_age_days.get(), now).ok_or_else(
-            || conflict(format!("no rotation is due for {user}; nothing was changed")),
-        )?;
+        let old = due::rotation(&record, daemon.settings().config.token.max_age_days.get(), now)
+            .ok_or_else(|| {
+                conflict(format!("no rotation is due for {user}; nothing was changed"))
+            })?;
         prove(daemon, &user, &origin, proof, peer).await?;
         (old.name.clone(), rotate::replace(daemon, &user, old)?)
     };
@@ -124,7 +125,7 @@ async fn enrollment(
         .terms_for(user, origin)
         .await
         .map_err(|error| unavailable(&error, "login_provision"))?;
-    Ok(terms.enrollment.unwrap_or(daemon.config.token.enrollment))
+    Ok(terms.enrollment.unwrap_or(daemon.settings().config.token.enrollment))
 }
 
 /// What the module prints, line by line.

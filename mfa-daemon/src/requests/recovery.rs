@@ -21,7 +21,7 @@ pub(super) async fn recovery_codes(
     user: &UserName,
     code: Option<TypedCode>,
 ) -> Result<SealedAnswer, ErrorAnswer> {
-    match caller::standing(peer, user, &daemon.config.admin_group).await {
+    match caller::standing(peer, user, &daemon.settings().config.admin_group).await {
         Standing::Root | Standing::Admin => {}
         Standing::Own => current_code::require(daemon, user, code, &command(), peer).await?,
         Standing::Stranger => return Err(caller::not_permitted()),

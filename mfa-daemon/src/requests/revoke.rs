@@ -19,7 +19,7 @@ pub(super) async fn revoke(
     revoke: Revoke,
 ) -> Result<StatusAnswer, ErrorAnswer> {
     let Revoke { user, name, code } = revoke;
-    match caller::standing(peer, &user, &daemon.config.admin_group).await {
+    match caller::standing(peer, &user, &daemon.settings().config.admin_group).await {
         Standing::Root | Standing::Admin => {}
         Standing::Own => current_code::require(daemon, &user, code, &command(), peer).await?,
         Standing::Stranger => return Err(caller::not_permitted()),

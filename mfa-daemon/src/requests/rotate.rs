@@ -21,7 +21,7 @@ pub(super) async fn rotate(
     name: Option<String>,
     code: Option<TypedCode>,
 ) -> Result<SealedAnswer, ErrorAnswer> {
-    let standing = caller::standing(peer, user, &daemon.config.admin_group).await;
+    let standing = caller::standing(peer, user, &daemon.settings().config.admin_group).await;
     if standing == Standing::Stranger {
         return Err(caller::not_permitted());
     }

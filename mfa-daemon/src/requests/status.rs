@@ -17,7 +17,7 @@ pub(super) async fn status(
     peer: Peer,
     user: UserName,
 ) -> Result<StatusAnswer, ErrorAnswer> {
-    match caller::standing(peer, &user, &daemon.config.admin_group).await {
+    match caller::standing(peer, &user, &daemon.settings().config.admin_group).await {
         Standing::Root | Standing::Admin | Standing::Own => {}
         Standing::Stranger => return Err(caller::not_permitted()),
     }
@@ -30,7 +30,7 @@ pub(super) async fn status(
 pub(super) fn describe(daemon: &Daemon, user: UserName, record: &Record) -> UserStatus {
     let now = (daemon.clock)();
     let lock = record.lockout.clone().lock_at(now, &daemon.login_rules().lockout);
-    let max_age_days = daemon.config.token.max_age_days.get();
+    let max_age_days = daemon.settings().config.token.max_age_days.get();
     let live = record.bypasses.iter().filter(|bypass| now < bypass.until);
     UserStatus {
         graces: daemon.graces().of(&user, (daemon.uptime)()),

@@ -51,7 +51,7 @@ pub(super) async fn verify(
         }
         Err(error) => {
             unavailable(&error, "verify");
-            let ignore = begin::ignored(terms, &user, &origin, peer);
+            let ignore = begin::ignored(&terms, &user, &origin, peer);
             if !ignore {
                 denied("unavailable", &user, &origin, peer);
             }

@@ -11,14 +11,14 @@
 )]
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use data_encoding::BASE64;
 use getrandom::SysRng;
 use mfa_crypto::{Binding, ClientExchange, Confirm, Group, Moving, OtpUri, Session, hotp, step};
 use mfa_daemon::clock_sync::{ClockState, ClockWatch};
 use mfa_daemon::config::{Config, StoreUrl};
-use mfa_daemon::daemon::Daemon;
+use mfa_daemon::daemon::{Daemon, Settings};
 use mfa_daemon::policy::record::Record;
 use mfa_daemon::requests::{self, Connection};
 use mfa_daemon::server::{self, Queue};
@@ -84,9 +84,11 @@ impl House {
         let (store, vault, lock) = store::open(database, config.master_key.file.as_path()).unwrap();
         let listen_at = config.socket.as_path().to_owned();
         let daemon = Arc::new(Daemon {
-            config,
-            issuer: "house".to_owned(),
-            group: group(),
+            settings: RwLock::new(Arc::new(Settings {
+                config,
+                issuer: "house".to_owned(),
+                group: group(),
+            })),
             store,
             vault: Arc::new(vault),
             unknown: Arc::default(),
@@ -109,7 +111,7 @@ impl House {
 
     /// A caller on the real socket: root, or whoever runs the test and the daemon.
     pub(crate) fn connect(&self) -> Caller<'_> {
-        let path = self.daemon.config.socket.as_path();
+        let path = self.daemon.settings().config.socket.as_path();
         let stream = self.runtime.block_on(UnixStream::connect(path)).unwrap();
         let uid = nix::unistd::geteuid().as_raw();
         Caller { house: self, way: Way::Socket(stream), uid, id: 40 }
