@@ -111,7 +111,7 @@ impl House {
 
     /// A caller on the real socket: root, or whoever runs the test and the daemon.
     pub(crate) fn connect(&self) -> Caller<'_> {
-        let path = self.daemon.settings().config.socket.as_path();
+        let path = self.daemon.settings().config.socket.as_path().to_owned();
         let stream = self.runtime.block_on(UnixStream::connect(path)).unwrap();
         let uid = nix::unistd::geteuid().as_raw();
         Caller { house: self, way: Way::Socket(stream), uid, id: 40 }
