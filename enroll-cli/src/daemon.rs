@@ -9,6 +9,7 @@ use mfa_proto::exchange::ExchangeAnswer;
 use mfa_proto::explain::{Explain, ExplainAnswer, Explanation};
 use mfa_proto::login::VerifyAnswer;
 use mfa_proto::status::{StatusAnswer, UserStatus};
+use mfa_proto::transfer::TransferAnswer;
 use mfa_proto::{Client, ClientError, Deadline, Request, UserName};
 use serde::de::DeserializeOwned;
 
@@ -91,7 +92,7 @@ impl Connection {
         }
     }
 
-    /// `admin_…`, of which an import may take longer.
+    /// `admin_list`, `admin_unlock`, `admin_bypass`, `admin_invite`.
     pub(crate) fn admin(
         &mut self,
         request: &Request,
@@ -99,6 +100,18 @@ impl Connection {
     ) -> Result<AdminAnswer, Failure> {
         match self.ask(request, within)? {
             AdminAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// `admin_import…`, `admin_known`, `admin_export`.
+    pub(crate) fn transfer(
+        &mut self,
+        request: &Request,
+        within: Duration,
+    ) -> Result<TransferAnswer, Failure> {
+        match self.ask(request, within)? {
+            TransferAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
             answer => Ok(answer),
         }
     }

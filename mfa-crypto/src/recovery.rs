@@ -11,6 +11,7 @@
 
 use crate::{
     fields, kdf,
+    otp::Code,
     random::{self, RngError},
     sealing::MasterKey,
 };
@@ -24,6 +25,8 @@ const DATA: usize = 10;
 /// Characters without separators. A code of an authenticator has at most 8, so neither is ever
 /// taken for the other.
 const LENGTH: usize = DATA + 1;
+/// Digits of a scratch code of google_authenticator.
+const SCRATCH_DIGITS: usize = 8;
 
 /// A recovery code. It erases itself and has neither `Debug` nor `Display`.
 #[derive(Clone)]
@@ -112,6 +115,21 @@ impl RecoveryCode {
         }
         let message = fields::join(&[user.as_bytes(), code.as_slice()]);
         *kdf::hmac(&master_key.subkey(b"mfa/1 recovery codes"), &message)
+    }
+}
+
+impl Code {
+    /// Whether it has as many digits as the scratch codes that other systems make: eight.
+    #[must_use]
+    pub fn may_be_scratch(&self) -> bool {
+        self.as_str().len() == SCRATCH_DIGITS
+    }
+
+    /// What is stored of a scratch code: as of a recovery code, under a subkey of its own.
+    #[must_use]
+    pub fn keyed_hash(&self, master_key: &MasterKey, user: &str) -> [u8; 32] {
+        let message = fields::join(&[user.as_bytes(), self.as_str().as_bytes()]);
+        *kdf::hmac(&master_key.subkey(b"mfa/1 scratch codes"), &message)
     }
 }
 

@@ -2,7 +2,7 @@
 //! Sealing of what is stored: token secrets under the master key, bound to their row.
 
 use getrandom::SysRng;
-use mfa_crypto::{Algorithm, MasterKey, RecoveryCode, SealError, Secret};
+use mfa_crypto::{Algorithm, Code, MasterKey, RecoveryCode, SealError, Secret};
 use mfa_proto::{Blob, UserName};
 
 use crate::policy::record::{Factor, Token};
@@ -41,6 +41,12 @@ impl Vault {
     /// [`SealError`] where the row was damaged, swapped or sealed under another key.
     pub fn open(&self, user: &UserName, token: &Token) -> Result<Secret, SealError> {
         self.key.open(&binding(user, token), token.sealed.as_bytes())
+    }
+
+    /// What is stored of a scratch code, a recovery code of eight digits that another system made.
+    #[must_use]
+    pub fn hash_scratch(&self, user: &UserName, code: &Code) -> [u8; 32] {
+        code.keyed_hash(&self.key, user.as_str())
     }
 
     /// What is stored of a recovery code.

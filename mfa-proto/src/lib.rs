@@ -23,6 +23,8 @@ pub mod refusal;
 pub mod request;
 #[cfg(feature = "all-messages")]
 pub mod status;
+#[cfg(feature = "all-messages")]
+pub mod transfer;
 
 #[cfg(feature = "all-messages")]
 pub use blob::Blob;

@@ -4,12 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, LoginConfirm, LoginProvision};
-use crate::admin::{AdminBypass, AdminImport, AdminInvite, AdminList};
+use crate::admin::{AdminBypass, AdminInvite, AdminList};
 use crate::exchange::{KexFinish, KexInit, Sealed};
 use crate::explain::Explain;
 use crate::field::UserName;
 use crate::login::{Begin, Verify};
 use crate::status::Revoke;
+use crate::transfer::{AdminExport, AdminImport};
 
 /// A request. The field `type` names it.
 #[derive(Serialize, Deserialize, Debug)]
@@ -58,6 +59,13 @@ pub enum Request {
     AdminBypass(AdminBypass),
     /// Make a code that allows a first enrolment.
     AdminInvite(AdminInvite),
-    /// Add users from elsewhere.
+    /// Add users from elsewhere: at once, or with others of one import.
     AdminImport(AdminImport),
+    /// Who of these has a token?
+    AdminKnown {
+        /// As many as fit a frame.
+        users: Vec<UserName>,
+    },
+    /// A page of users for another system.
+    AdminExport(AdminExport),
 }

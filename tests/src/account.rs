@@ -4,7 +4,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mfa_crypto::{Algorithm, Digits, Period, Secret, base32_decode, hotp, step};
-use mfa_proto::admin::{ImportedMoving, ImportedToken};
+use mfa_proto::transfer::{ImportedMoving, ImportedToken};
 use mfa_proto::{Blob, UserName};
 
 /// Somebody with one token.
@@ -80,13 +80,17 @@ impl Account {
     pub(crate) fn as_import(&self) -> ImportedToken {
         ImportedToken {
             user: UserName::new(&self.name).expect("a name"),
+            name: None,
             secret: Blob::new(self.secret.clone()),
             algorithm: "SHA1".to_owned(),
             digits: 6,
             moving: match self.moves {
-                Moves::WithTime => ImportedMoving::Totp { period: 30, last_step: None },
+                Moves::WithTime => ImportedMoving::Totp { period: 30, last_step: None, drift: 0 },
                 Moves::WithUse => ImportedMoving::Hotp { counter: 0 },
             },
+            created: None,
+            last_used: None,
+            barred: Vec::new(),
         }
     }
 }

@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mfa_proto::admin::{AdminAnswer, AdminBypass, AdminImport, AdminInvite};
+use mfa_proto::admin::{AdminAnswer, AdminBypass, AdminInvite};
+use mfa_proto::transfer::{AdminImport, TransferAnswer};
 use mfa_proto::{Client, Deadline, Request, UserName};
 use tempfile::TempDir;
 
@@ -81,9 +82,9 @@ impl Daemon {
         let mut client = Client::connect(&self.socket(), deadline).expect("a daemon");
         for batch in accounts.chunks(IMPORT_BATCH) {
             let tokens = batch.iter().map(Account::as_import).collect();
-            let import = Request::AdminImport(AdminImport { tokens });
+            let import = Request::AdminImport(AdminImport { tokens, accounts: Vec::new() });
             match client.call(&import, deadline).expect("an answer") {
-                AdminAnswer::Imported { added, known: 0 } if added as usize == batch.len() => {}
+                TransferAnswer::Imported { added, known: 0 } if added as usize == batch.len() => {}
                 other => panic!("import: {other:?}"),
             }
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
-use mfa_proto::admin::{AdminAnswer, AdminImport, ImportedToken};
+use mfa_proto::transfer::{AdminImport, ImportedToken, TransferAnswer};
 use mfa_proto::{FRAME_MAX, Request};
 use serde::Serialize;
 
@@ -141,9 +141,9 @@ impl Batches {
         let tokens = std::mem::take(&mut self.tokens);
         let count = tokens.len() as u64;
         self.bytes = 0;
-        let request = Request::AdminImport(AdminImport { tokens });
-        let answer = match self.connection.admin(&request, BATCH_PATIENCE) {
-            Ok(AdminAnswer::Imported { added, known }) => (added, known),
+        let request = Request::AdminImport(AdminImport { tokens, accounts: Vec::new() });
+        let answer = match self.connection.transfer(&request, BATCH_PATIENCE) {
+            Ok(TransferAnswer::Imported { added, known }) => (added, known),
             Ok(_) => return Err(Failure::OtherAnswer { to: "admin_import" }),
             // Before the first batch nothing has ended: the refusal stands for itself.
             Err(cause) if self.sent == 0 => return Err(cause),

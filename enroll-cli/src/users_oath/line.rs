@@ -6,8 +6,8 @@ use std::fmt;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::tz::TimeZone;
 use mfa_crypto::{Algorithm, Digits, Period, Secret};
-use mfa_proto::admin::{ImportedMoving, ImportedToken};
 use mfa_proto::field::UserNameError;
+use mfa_proto::transfer::{ImportedMoving, ImportedToken};
 use mfa_proto::{Blob, UserName};
 use zeroize::Zeroizing;
 
@@ -168,14 +168,19 @@ impl OathToken {
             Moving::Time(period) => ImportedMoving::Totp {
                 period: period.get(),
                 last_step: self.last.spent_step(&self.secret, self.digits, period, now),
+                drift: 0,
             },
         };
         ImportedToken {
             user: self.user,
+            name: None,
             secret: Blob::new(self.secret.expose()),
             algorithm: Algorithm::Sha1.to_string(),
             digits: self.digits.get(),
             moving,
+            created: None,
+            last_used: None,
+            barred: Vec::new(),
         }
     }
 }

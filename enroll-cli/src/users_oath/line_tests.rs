@@ -35,7 +35,7 @@ fn code(step: u64) -> String {
 
 #[test]
 fn every_type_of_liboath_is_read() {
-    let totp = |period| ImportedMoving::Totp { period, last_step: None };
+    let totp = |period| ImportedMoving::Totp { period, last_step: None, drift: 0 };
     let hotp = ImportedMoving::Hotp { counter: 0 };
     for (kind, digits, expected) in [
         ("HOTP", 6, hotp),
@@ -102,7 +102,7 @@ fn the_code_tells_which_step_around_its_time_is_spent() {
     assert_eq!(spent("000000"), None);
     assert_eq!(
         moving("HOTP/T30 a - SECRET -3"),
-        ImportedMoving::Totp { period: 30, last_step: None }
+        ImportedMoving::Totp { period: 30, last_step: None, drift: 0 }
     );
 }
 

@@ -343,7 +343,7 @@ fn check_room(record: &Record, name: &str) -> Result<(), ErrorAnswer> {
     Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), ErrorAnswer> {
+pub(super) fn check_name(name: &str) -> Result<(), ErrorAnswer> {
     if name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) {
         return Err(ErrorAnswer {
             code: ErrorCode::Conflict,

@@ -9,6 +9,7 @@ mod current_code;
 mod enroll;
 mod exchange;
 mod explain;
+mod export;
 mod grace;
 mod import;
 mod invite;
@@ -74,6 +75,8 @@ pub async fn answer(
         Request::Explain(explain) => write(id, explain::explain(daemon, peer, explain).await),
         Request::EndGrace { user } => write(id, grace::end(daemon, peer, user).await),
         Request::AdminImport(import) => write(id, import::import(daemon, peer, import).await),
+        Request::AdminKnown { users } => write(id, import::known(daemon, peer, users).await),
+        Request::AdminExport(export) => write(id, export::export(daemon, peer, export).await),
     }
 }
 
