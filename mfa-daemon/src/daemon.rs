@@ -52,6 +52,8 @@ pub struct Daemon {
     pub uptime: Clock,
     /// Exchanges computed at the same time: their arithmetic must not take both cores from logins.
     pub exchanges: tokio::sync::Semaphore,
+    /// Imports at the same time: one.
+    pub imports: Arc<tokio::sync::Semaphore>,
 }
 
 /// What the configuration comes to. A request keeps the one it began with to its end.

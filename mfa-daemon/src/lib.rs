@@ -3,11 +3,13 @@
 
 #![deny(unsafe_code)]
 
+pub mod audit;
 pub mod caller;
 #[expect(unsafe_code, reason = "libc has no safe form of adjtimex")]
 pub mod clock_sync;
 pub mod config;
 pub mod daemon;
+pub mod keyring;
 pub mod limits;
 pub mod log;
 pub mod master_key;

@@ -129,6 +129,7 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
         clock,
         uptime,
         exchanges: tokio::sync::Semaphore::new(EXCHANGE_WORKERS),
+        imports: Arc::new(tokio::sync::Semaphore::new(1)),
     });
     daemon.clock_watch.look(uptime());
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -17,7 +17,6 @@ use zeroize::Zeroizing;
 use crate::daemon::Daemon;
 use crate::limits::{Limits, Slot};
 use crate::requests::{self, Connection};
-use crate::session::Exchange;
 
 /// How long a connection may stay without a request.
 const IDLE: Duration = Duration::from_secs(60);
@@ -122,7 +121,7 @@ async fn converse(
     mut stop: watch::Receiver<bool>,
     _slot: Slot,
 ) {
-    let mut connection = Connection { peer, exchange: Exchange::None };
+    let mut connection = Connection::new(peer);
     loop {
         let mut header = [0; HEADER_LEN];
         let stopping = *stop.borrow_and_update();

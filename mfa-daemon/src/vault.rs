@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Sealing of what is stored: token secrets under the master key, bound to their row.
 
+use std::sync::Arc;
+
 use getrandom::SysRng;
-use mfa_crypto::{Algorithm, Code, MasterKey, RecoveryCode, SealError, Secret};
+use mfa_crypto::{Algorithm, Code, RecoveryCode, SealError, Secret};
 use mfa_proto::{Blob, UserName};
 
+use crate::keyring::Keyring;
 use crate::policy::record::{Factor, Token};
 
 /// The only thing that opens a stored secret.
 pub struct Vault {
-    key: MasterKey,
+    keys: Arc<Keyring>,
 }
 
 impl Vault {
-    /// Over this master key.
+    /// Over these master keys.
     #[must_use]
-    pub fn new(key: MasterKey) -> Self {
-        Self { key }
+    pub fn new(keys: Arc<Keyring>) -> Self {
+        Self { keys }
     }
 
     /// Seals `secret` into `token`, bound to the user and to everything about the token that must
@@ -30,7 +33,8 @@ impl Vault {
         token: &mut Token,
         secret: &Secret,
     ) -> Result<(), SealError> {
-        let sealed = self.key.seal(&binding(user, token), secret, &mut SysRng)?;
+        let bound = binding(user, token);
+        let sealed = self.keys.with_current(|key| key.seal(&bound, secret, &mut SysRng))?;
         token.sealed = Blob::new(sealed);
         Ok(())
     }
@@ -40,19 +44,20 @@ impl Vault {
     /// # Errors
     /// [`SealError`] where the row was damaged, swapped or sealed under another key.
     pub fn open(&self, user: &UserName, token: &Token) -> Result<Secret, SealError> {
-        self.key.open(&binding(user, token), token.sealed.as_bytes())
+        let bound = binding(user, token);
+        self.keys.with_each(|key| key.open(&bound, token.sealed.as_bytes()))
     }
 
     /// What is stored of a scratch code, a recovery code of eight digits that another system made.
     #[must_use]
     pub fn hash_scratch(&self, user: &UserName, code: &Code) -> [u8; 32] {
-        code.keyed_hash(&self.key, user.as_str())
+        self.keys.with_current(|key| code.keyed_hash(key, user.as_str()))
     }
 
     /// What is stored of a recovery code.
     #[must_use]
     pub fn hash(&self, user: &UserName, code: &RecoveryCode) -> [u8; 32] {
-        code.keyed_hash(&self.key, user.as_str())
+        self.keys.with_current(|key| code.keyed_hash(key, user.as_str()))
     }
 }
 
@@ -86,13 +91,13 @@ fn binding(user: &UserName, token: &Token) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use mfa_crypto::{Digits, Period};
+    use mfa_crypto::{Digits, MasterKey, Period};
 
     use super::*;
 
     #[test]
     fn a_sealed_secret_opens_in_its_own_row_only() {
-        let vault = Vault::new(MasterKey::generate(&mut SysRng).unwrap());
+        let vault = Vault::new(Arc::new(Keyring::new(MasterKey::generate(&mut SysRng).unwrap())));
         let alice = UserName::new("alice").unwrap();
         let mut token = Token {
             name: "phone".into(),
@@ -124,7 +129,7 @@ mod tests {
             change(&mut other);
             assert!(vault.open(&alice, &other).is_err());
         }
-        let another = Vault::new(MasterKey::generate(&mut SysRng).unwrap());
+        let another = Vault::new(Arc::new(Keyring::new(MasterKey::generate(&mut SysRng).unwrap())));
         assert!(another.open(&alice, &token).is_err());
     }
 }

@@ -8,6 +8,8 @@ pub mod account;
 #[cfg(feature = "all-messages")]
 pub mod admin;
 #[cfg(feature = "all-messages")]
+pub mod audit;
+#[cfg(feature = "all-messages")]
 pub mod blob;
 pub mod client;
 #[cfg(feature = "all-messages")]

@@ -61,6 +61,10 @@ pub enum Request {
     AdminInvite(AdminInvite),
     /// Add users from elsewhere: at once, or with others of one import.
     AdminImport(AdminImport),
+    /// What follows on this connection is one import.
+    AdminImportBegin {},
+    /// Now it counts.
+    AdminImportCommit {},
     /// Who of these has a token?
     AdminKnown {
         /// As many as fit a frame.

@@ -5,14 +5,16 @@
 
 use std::sync::Arc;
 
+use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::exchange::MovingFactor;
 use mfa_proto::status::UserStatus;
 use mfa_proto::transfer::{AdminExport, ExportedToken, ExportedUser, TransferAnswer};
 use mfa_proto::{Blob, ErrorAnswer, FRAME_MAX, Peer, UserName};
-use tracing::{error, info, warn};
+use tracing::error;
 
 use super::status::describe;
 use super::unavailable;
+use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
 use crate::policy::record::{Factor, Record, Token};
@@ -31,13 +33,11 @@ pub(super) async fn export(
     if !caller::is_root(peer) {
         return Err(caller::not_permitted());
     }
+    // Once an export, not once a page; and before anything leaves, so that none goes unnoticed.
     if after.is_none() {
-        // Once an export, not once a page.
-        if secrets {
-            warn!(peer_uid = peer.uid, peer_pid = peer.pid, "users exported with their secrets");
-        } else {
-            info!(peer_uid = peer.uid, peer_pid = peer.pid, "users exported");
-        }
+        let event = Event::new(Act::Export, ActResult::Done, peer, (daemon.clock)());
+        let event = if secrets { event.because("with_secrets").warning() } else { event };
+        daemon.store.note(event).await.map_err(|error| unavailable(&error, "admin_export"))?;
     }
     let daemon = Arc::clone(daemon);
     // Opening secrets takes the processor, so it runs apart.

@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! `admin_import` and `admin_known`: users from another system. A user who is known already is left
+//! `admin_import…` and `admin_known`: users from another system. A user who is known already is left
 //! as he is, so that repeating an import changes nothing.
+//!
+//! An import counts as a whole or not at all: its rows are staged, and one commit makes them count.
+//! What the end of a connection leaves of one is cleared away at once, what the end of the daemon
+//! leaves, before the next import.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mfa_crypto::{Algorithm, Code, Digits, Period, Secret};
+use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::transfer::{
     AdminImport, ImportedAccount, ImportedMoving, ImportedToken, TransferAnswer,
 };
 use mfa_proto::{Blob, ErrorAnswer, ErrorCode, Peer, UserName};
-use tracing::warn;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use tracing::error;
 
-use super::{enroll, unavailable};
+use super::{Connection, conflict, enroll, unavailable};
+use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
 use crate::policy::record::{Factor, Near, Record, Token};
-use crate::store::StoreError;
+use crate::store::{Staged, StoreError};
 use crate::vault::Vault;
 
 /// Counters, steps and moments beyond this are damage, not use: 2^53, which every JSON reader keeps.
@@ -26,22 +35,128 @@ const MARK_MAX: u64 = 1 << 53;
 /// The name of a token that came without one.
 const NAMELESS: &str = "imported";
 
-pub(super) async fn import(
-    daemon: &Daemon,
-    peer: Peer,
-    import: AdminImport,
+/// How long an import waits for the end of another one.
+const TURN: Duration = Duration::from_secs(5);
+
+/// An import that is under way on a connection.
+pub(super) struct Import {
+    daemon: Arc<Daemon>,
+    /// There is one import at a time.
+    turn: Option<OwnedSemaphorePermit>,
+    added: u64,
+    known: u64,
+}
+
+pub(super) async fn begin(
+    daemon: &Arc<Daemon>,
+    connection: &mut Connection,
 ) -> Result<TransferAnswer, ErrorAnswer> {
+    if !caller::is_root(connection.peer) {
+        return Err(caller::not_permitted());
+    }
+    if connection.import.is_some() {
+        return Err(conflict("an import is under way on this connection already".to_owned()));
+    }
+    connection.import = Some(Import::begin(daemon).await?);
+    Ok(TransferAnswer::ImportBegun {})
+}
+
+/// A batch: of the import that is under way on this connection, or else an import of its own.
+pub(super) async fn import(
+    daemon: &Arc<Daemon>,
+    connection: &mut Connection,
+    batch: AdminImport,
+) -> Result<TransferAnswer, ErrorAnswer> {
+    let peer = connection.peer;
     if !caller::is_root(peer) {
         return Err(caller::not_permitted());
     }
-    let users = sealed(daemon, import).await?;
-    let asked = users.len();
-    let added =
-        daemon.store.add(users).await.map_err(|error| unavailable(&error, "admin_import"))?;
-    let known = asked - added;
-    warn!(added, known, peer_uid = peer.uid, peer_pid = peer.pid, "users imported");
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Ok(TransferAnswer::Imported { added: count(added), known: count(known) })
+    if let Some(mut import) = connection.import.take() {
+        // Where a batch is refused, the import has ended.
+        let known = import.stage(batch).await?;
+        connection.import = Some(import);
+        return Ok(TransferAnswer::Staged { known });
+    }
+    let mut import = Import::begin(daemon).await?;
+    import.stage(batch).await?;
+    import.complete(peer).await
+}
+
+pub(super) async fn commit(connection: &mut Connection) -> Result<TransferAnswer, ErrorAnswer> {
+    let peer = connection.peer;
+    if !caller::is_root(peer) {
+        return Err(caller::not_permitted());
+    }
+    match connection.import.take() {
+        Some(import) => import.complete(peer).await,
+        None => Err(conflict("no import is under way on this connection".to_owned())),
+    }
+}
+
+impl Import {
+    async fn begin(daemon: &Arc<Daemon>) -> Result<Self, ErrorAnswer> {
+        let turn = match timeout(TURN, Arc::clone(&daemon.imports).acquire_owned()).await {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(_)) | Err(_) => {
+                return Err(conflict(
+                    "another import is under way; try again when it has ended".to_owned(),
+                ));
+            }
+        };
+        let import = Self { daemon: Arc::clone(daemon), turn: Some(turn), added: 0, known: 0 };
+        // What a daemon that was killed has left.
+        let begun = match daemon.store.clear_staged().await {
+            Ok(()) => daemon.store.begin_import().await,
+            Err(error) => Err(error),
+        };
+        begun.map_err(|error| unavailable(&error, "admin_import"))?;
+        Ok(import)
+    }
+
+    /// Writes a batch that does not count yet; says who of it is known already.
+    async fn stage(&mut self, batch: AdminImport) -> Result<Vec<UserName>, ErrorAnswer> {
+        let users = sealed(&self.daemon, batch).await?;
+        let names: Vec<_> = users.iter().map(|(user, _)| user.clone()).collect();
+        let staged = self.daemon.store.stage(users).await.map_err(|error| match error {
+            StoreError::Repeated(user) => refuse(&user, &"stands in this import twice"),
+            error => unavailable(&error, "admin_import"),
+        })?;
+        let known = names.into_iter().zip(&staged);
+        let known = known.filter(|(_, staged)| **staged == Staged::Known);
+        let known: Vec<_> = known.map(|(user, _)| user).collect();
+        self.known += known.len() as u64;
+        self.added += (staged.len() - known.len()) as u64;
+        Ok(known)
+    }
+
+    async fn complete(self, peer: Peer) -> Result<TransferAnswer, ErrorAnswer> {
+        let event = Event::new(Act::Import, ActResult::Done, peer, (self.daemon.clock)())
+            .figure("added", self.added)
+            .figure("known", self.known)
+            .warning();
+        self.daemon
+            .store
+            .complete_import(event)
+            .await
+            .map_err(|error| unavailable(&error, "admin_import_commit"))?;
+        let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        Ok(TransferAnswer::Imported { added: count(self.added), known: count(self.known) })
+    }
+}
+
+/// Of an import that was not completed nothing stays; of one that was, there is nothing to clear. Only
+/// then the next one has its turn.
+impl Drop for Import {
+    fn drop(&mut self) {
+        let (daemon, turn) = (Arc::clone(&self.daemon), self.turn.take());
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if let Err(error) = daemon.store.clear_staged().await {
+                error!(%error, "what an import has left is cleared away before the next one");
+            }
+            drop(turn);
+        });
+    }
 }
 
 /// Who of these has a token: for a dry run, which sends names only.

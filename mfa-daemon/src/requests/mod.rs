@@ -39,6 +39,16 @@ pub struct Connection {
     pub peer: Peer,
     /// The exchange or session, if any.
     pub exchange: Exchange,
+    /// The import that is under way, if any.
+    import: Option<import::Import>,
+}
+
+impl Connection {
+    /// A connection on which nothing has been asked yet.
+    #[must_use]
+    pub fn new(peer: Peer) -> Self {
+        Self { peer, exchange: Exchange::None, import: None }
+    }
 }
 
 /// Carries one request out and returns the frame that answers it.
@@ -74,7 +84,9 @@ pub async fn answer(
         Request::Account(account) => write(id, account::account(daemon, peer, account).await),
         Request::Explain(explain) => write(id, explain::explain(daemon, peer, explain).await),
         Request::EndGrace { user } => write(id, grace::end(daemon, peer, user).await),
-        Request::AdminImport(import) => write(id, import::import(daemon, peer, import).await),
+        Request::AdminImport(import) => write(id, import::import(daemon, connection, import).await),
+        Request::AdminImportBegin {} => write(id, import::begin(daemon, connection).await),
+        Request::AdminImportCommit {} => write(id, import::commit(connection).await),
         Request::AdminKnown { users } => write(id, import::known(daemon, peer, users).await),
         Request::AdminExport(export) => write(id, export::export(daemon, peer, export).await),
     }

@@ -6,40 +6,80 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 use tracing::{error, info};
 
-use super::StoreError;
-use super::sqlite::parse;
+use super::sqlite::{SCHEMA, USERS};
+use super::{StoreError, ring, row};
+use crate::keyring::Keyring;
 use crate::policy::record::Record;
 
 /// Rows that are in memory at a time.
 const PAGE: u32 = 500;
 
-/// Schema 1 to 2. A token had a `state`: those that were `active` count without one, those that were
-/// pending are gone (they are kept in memory now), and so is a record that held nothing else.
+/// Makes schema `found` the current one, in one transaction.
 ///
 /// # Errors
 /// [`StoreError`]; the database is as it was then.
-pub(super) fn from_1_to_2(connection: &mut Connection) -> Result<(), StoreError> {
+pub(super) fn bring_up_to_date(
+    connection: &mut Connection,
+    keys: &Keyring,
+    found: i64,
+) -> Result<(), StoreError> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let mut after = None::<String>;
     let mut done = Counts::default();
-    loop {
-        let rows = page(&transaction, after.as_deref())?;
-        let Some((last, _)) = rows.last() else { break };
-        after = Some(last.clone());
-        for (name, text) in &rows {
-            migrate(&transaction, name, text, &mut done)?;
-        }
+    if found == 1 {
+        from_1_to_2(&transaction, &mut done)?;
     }
-    transaction.pragma_update(None, "user_version", 2)?;
+    from_2_to_3(&transaction, keys, &mut done)?;
+    transaction.pragma_update(None, "user_version", SCHEMA)?;
     transaction.commit()?;
     info!(
+        from = found,
+        to = SCHEMA,
         kept = done.kept,
         removed = done.removed,
         damaged = done.damaged,
-        "the database was brought from schema 1 to 2"
+        "the database was brought to the current schema"
     );
     Ok(())
+}
+
+/// A token had a `state`: those that were `active` count without one, those that were pending are gone
+/// (they are kept in memory now), and so is a record that held nothing else.
+fn from_1_to_2(transaction: &Connection, done: &mut Counts) -> Result<(), StoreError> {
+    let mut after = None::<String>;
+    loop {
+        let rows = page(transaction, after.as_deref())?;
+        let Some((last, ..)) = rows.last() else { return Ok(()) };
+        after = Some(last.clone());
+        for (name, _, text) in &rows {
+            migrate(transaction, name, text, done)?;
+        }
+    }
+}
+
+/// Records were readable; now they are sealed, and the audit trail is kept beside them.
+fn from_2_to_3(
+    transaction: &Connection,
+    keys: &Keyring,
+    done: &mut Counts,
+) -> Result<(), StoreError> {
+    transaction.execute_batch(&format!("ALTER TABLE user RENAME TO readable; {USERS}"))?;
+    ring::make(transaction)?;
+    let mut insert =
+        transaction.prepare("INSERT INTO user (name, version, sealed) VALUES (?1, ?2, ?3)")?;
+    let mut readable =
+        transaction.prepare("SELECT name, version, record FROM readable ORDER BY name")?;
+    let mut rows = readable.query([])?;
+    while let Some(found) = rows.next()? {
+        let (name, version): (String, i64) = (found.get(0)?, found.get(1)?);
+        // What was no record stays none, and is refused as before.
+        let sealed = row::seal_text(keys, &name, version, found.get::<_, String>(2)?.into_bytes())?;
+        insert.execute(params![name, version, sealed])?;
+        done.kept += 1;
+    }
+    drop(rows);
+    drop(readable);
+    Ok(transaction.execute_batch("DROP TABLE readable")?)
 }
 
 #[derive(Default)]
@@ -52,11 +92,12 @@ struct Counts {
 fn page(
     transaction: &Connection,
     after: Option<&str>,
-) -> Result<Vec<(String, String)>, StoreError> {
+) -> Result<Vec<(String, i64, String)>, StoreError> {
     let mut statement = transaction.prepare_cached(
-        "SELECT name, record FROM user WHERE ?1 IS NULL OR name > ?1 ORDER BY name LIMIT ?2",
+        "SELECT name, version, record FROM user WHERE ?1 IS NULL OR name > ?1 ORDER BY name LIMIT ?2",
     )?;
-    let rows = statement.query_map(params![after, PAGE], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement
+        .query_map(params![after, PAGE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -84,7 +125,6 @@ fn migrate(
         transaction
             .prepare_cached("UPDATE user SET record = ?2, version = version + 1 WHERE name = ?1")?
             .execute(params![name, text])?;
-        done.kept += 1;
     }
     Ok(())
 }
@@ -107,5 +147,5 @@ fn convert(name: &str, text: &str) -> Result<Record, StoreError> {
         }
     }
     *tokens = kept;
-    parse(name, &record.to_string())
+    row::parse(name, record.to_string().as_bytes())
 }

@@ -4,16 +4,25 @@
 mod migration;
 mod open;
 mod reader;
+mod ring;
+mod row;
 mod sqlite;
+mod staging;
 mod writer;
 
 use std::fmt;
 use std::path::PathBuf;
 
+use mfa_crypto::SealError;
 use mfa_proto::UserName;
+use mfa_proto::audit::AuditEvent;
 
 use self::reader::Reader;
+pub use self::ring::{ENTRIES as AUDIT_ENTRIES, Query as AuditQuery};
+use self::sqlite::Sqlite;
+pub use self::staging::Staged;
 use self::writer::Writer;
+use crate::audit::{self, Event};
 use crate::master_key::MasterKeyError;
 use crate::policy::record::Record;
 
@@ -48,6 +57,16 @@ impl Change {
     }
 }
 
+/// What a decision comes to: the change, what the trail tells of it, and what the asker is answered.
+pub struct Step<R> {
+    /// To the user's record.
+    pub change: Change,
+    /// Written with the change; known once both are durable.
+    pub event: Option<Event>,
+    /// For the asker, released then.
+    pub answer: R,
+}
+
 /// Why the store did not do what it was asked. In every case nothing was changed.
 #[derive(Debug)]
 pub enum StoreError {
@@ -62,6 +81,12 @@ pub enum StoreError {
     },
     /// A record that cannot be written down.
     Encode(serde_json::Error),
+    /// A record that cannot be sealed.
+    Seal(SealError),
+    /// Another import is under way, or what an interrupted one has left is being cleared away.
+    ImportUnderWay,
+    /// An import brings a user twice.
+    Repeated(UserName),
     /// Somebody changed the row first.
     Conflict,
     /// A schema of another version.
@@ -105,6 +130,13 @@ impl fmt::Display for StoreError {
                 write!(f, "the record of {user:?} is damaged ({what}); restore it from a backup")
             }
             Self::Encode(error) => write!(f, "a record cannot be written: {error}"),
+            Self::Seal(error) => write!(f, "a record cannot be sealed: {error}"),
+            Self::ImportUnderWay => write!(
+                f,
+                "another import is under way, or an interrupted one is being cleared away; try \
+                 again in a moment"
+            ),
+            Self::Repeated(user) => write!(f, "{user} is in this import twice"),
             Self::Conflict => write!(f, "the record was changed by somebody else at the same time"),
             Self::Schema { found, known } => write!(
                 f,
@@ -181,6 +213,49 @@ impl Store {
         self.writer.update(user, decide).await
     }
 
+    /// The same with an event, which is written in the same commit and logged after it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was changed then.
+    pub async fn act<R: Send + 'static>(
+        &self,
+        user: UserName,
+        decide: impl FnOnce(Option<Record>) -> Step<R> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        #[cfg(feature = "no-compare-and-set")]
+        let decide = {
+            let step = decide(self.reader.get(&user)?);
+            move |_: Option<Record>| step
+        };
+        let (answer, event) = self.writer.act(user, decide).await?;
+        event.iter().for_each(audit::make_known);
+        Ok(answer)
+    }
+
+    /// Writes an event that comes with no change, and logs it. Where it cannot be written it is
+    /// logged all the same.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the event is in the log then, without a number.
+    pub async fn note(&self, event: Event) -> Result<(), StoreError> {
+        let noted = event.clone();
+        let result = self.writer.run(move |store| store.note(noted)).await;
+        let known = match &result {
+            Ok(event) => event.clone(),
+            Err(_) => event.numbered(0),
+        };
+        audit::make_known(&known);
+        result.map(drop)
+    }
+
+    /// Audit events in the order of their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        self.reader.events(query)
+    }
+
     /// A user's record as it was last committed.
     ///
     /// # Errors
@@ -197,12 +272,52 @@ impl Store {
         self.reader.list(after, limit)
     }
 
-    /// Adds users that have no token yet, all in one commit; returns how many were added. What else is
-    /// kept of a user, such as an invite, stays.
+    /// Begins an import; at most one is under way.
     ///
     /// # Errors
-    /// [`StoreError`]; none was added then.
-    pub async fn add(&self, users: Vec<(UserName, Record)>) -> Result<usize, StoreError> {
-        self.writer.add(users).await
+    /// [`StoreError::ImportUnderWay`] and others.
+    pub async fn begin_import(&self) -> Result<(), StoreError> {
+        self.writer.run(Sqlite::begin_import).await
+    }
+
+    /// Writes users of the import: they count once it is completed. What else is kept of a user, such
+    /// as an invite, stays.
+    ///
+    /// # Errors
+    /// [`StoreError`]; none of these was written then.
+    pub async fn stage(&self, users: Vec<(UserName, Record)>) -> Result<Vec<Staged>, StoreError> {
+        self.writer.run(move |store| store.stage(&users)).await
+    }
+
+    /// Makes the whole import count, with its event.
+    ///
+    /// # Errors
+    /// [`StoreError`]; none of it counts then.
+    pub async fn complete_import(&self, event: Event) -> Result<(), StoreError> {
+        let event = self
+            .writer
+            .run(move |store| {
+                store.complete_import()?;
+                store.note(event)
+            })
+            .await?;
+        audit::make_known(&event);
+        Ok(())
+    }
+
+    /// Clears away what an import has left that was not completed, some rows a commit, so that logins
+    /// go on meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clear_staged(&self) -> Result<(), StoreError> {
+        let mut after = Some(String::new());
+        if !self.writer.run(Sqlite::has_staged).await? {
+            return Ok(());
+        }
+        while let Some(name) = after {
+            after = self.writer.run(move |store| store.clear_staged(&name)).await?;
+        }
+        Ok(())
     }
 }

@@ -9,15 +9,17 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use getrandom::SysRng;
 use mfa_crypto::MasterKey;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::reader::Reader;
-use super::sqlite::Sqlite;
+use super::sqlite::{Blank, Sqlite};
 use super::writer::Writer;
 use super::{Store, StoreError};
+use crate::keyring::Keyring;
 use crate::master_key;
 use crate::vault::Vault;
 
@@ -50,22 +52,18 @@ pub fn open(database: &Path, key_file: &Path) -> Result<(Store, Vault, StoreLock
     if size == 0 {
         make_private(database)?;
     }
-    let mut sqlite = Sqlite::open(database, true)?;
-    let key = agree(&sqlite, key, key_file)?;
+    let blank = Blank::open(database, true)?;
+    let keys = Arc::new(Keyring::new(agree(&blank, key, key_file)?));
     // Only what belongs together is changed: after a mistake the older version can go on with it.
-    sqlite.bring_up_to_date()?;
+    let sqlite = blank.with_keys(Arc::clone(&keys))?;
     sqlite.reserve_log()?;
-    let reader = Reader::new(Sqlite::open_reader(database)?);
+    let reader = Reader::new(Sqlite::open_reader(database, Arc::clone(&keys))?);
     let writer = Writer::start(sqlite, database.to_owned())?;
-    Ok((Store { writer, reader }, Vault::new(key), StoreLock { _file: lock }))
+    Ok((Store { writer, reader }, Vault::new(keys), StoreLock { _file: lock }))
 }
 
 /// The key that belongs to the database, made where this is a first start.
-fn agree(
-    sqlite: &Sqlite,
-    key: Option<MasterKey>,
-    key_file: &Path,
-) -> Result<MasterKey, StoreError> {
+fn agree(sqlite: &Blank, key: Option<MasterKey>, key_file: &Path) -> Result<MasterKey, StoreError> {
     match (sqlite.master_key_id()?, key) {
         (Some(id), Some(key)) if id == key.id() => Ok(key),
         (Some(_), Some(_)) => Err(StoreError::KeyMismatch(key_file.to_owned())),

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The SQLite engine: one row a user, WAL, `synchronous=FULL`.
 
+use std::cell::Cell;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mfa_proto::UserName;
+use mfa_proto::audit::AuditEvent;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use super::{Listed, StoreError, migration};
+use super::{Listed, StoreError, migration, ring, row};
+use crate::audit::Event;
+use crate::keyring::Keyring;
 use crate::policy::record::Record;
 
 /// The schema that this version reads and writes (`PRAGMA user_version`).
-pub(super) const SCHEMA: i64 = 2;
-/// The one before, which is brought up to date.
-const OLD_SCHEMA: i64 = 1;
+pub(super) const SCHEMA: i64 = 3;
+/// The oldest that is brought up to date.
+const OLDEST_SCHEMA: i64 = 1;
 /// "mfad", so that file(1) and a wrong path are told apart (`PRAGMA application_id`).
 const APPLICATION: i64 = 0x6d66_6164;
 
@@ -25,20 +30,28 @@ const LOG_PAGES: i64 = 600;
 
 /// A row as it was read: the version is what a replacement compares.
 pub(super) struct Row {
-    /// Counts the replacements of this row.
+    /// Counts the replacements of this row; negative where an import brought it, see [`staging`].
     pub(super) version: i64,
     /// What it holds.
     pub(super) record: Record,
 }
 
-/// A connection to the database.
-pub(super) struct Sqlite {
+/// A database that was opened and is not yet known to belong to a master key.
+pub(super) struct Blank {
     connection: Connection,
 }
 
-impl Sqlite {
+/// A connection to the database.
+pub(super) struct Sqlite {
+    pub(super) connection: Connection,
+    pub(super) keys: Arc<Keyring>,
+    /// The number of the last audit event.
+    seq: Cell<u64>,
+}
+
+impl Blank {
     /// Opens the database. At start, which `create` says, the schema is made where the file is new, and
-    /// may be one that [`bring_up_to_date`](Self::bring_up_to_date) knows.
+    /// may be one that [`Blank::with_keys`] brings up to date.
     ///
     /// # Errors
     /// [`StoreError`], also for a schema that this version does not know.
@@ -56,29 +69,17 @@ impl Sqlite {
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "cell_size_check", true)?;
         let this = Self { connection };
-        match this.pragma("user_version")? {
-            SCHEMA if this.pragma("application_id")? == APPLICATION => {}
-            OLD_SCHEMA if create && this.pragma("application_id")? == APPLICATION => {}
+        match pragma(&this.connection, "user_version")? {
             0 if create && this.is_blank()? => this.make_schema()?,
-            found => return Err(StoreError::Schema { found, known: SCHEMA }),
+            found => {
+                let known = if create { OLDEST_SCHEMA..=SCHEMA } else { SCHEMA..=SCHEMA };
+                let ours = pragma(&this.connection, "application_id")? == APPLICATION;
+                if !ours || !known.contains(&found) {
+                    return Err(StoreError::Schema { found, known: SCHEMA });
+                }
+            }
         }
         Ok(this)
-    }
-
-    /// Opens the database for reading only.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(Duration::from_secs(3))?;
-        connection.pragma_update(None, "query_only", true)?;
-        Ok(Self { connection })
-    }
-
-    fn pragma(&self, name: &str) -> Result<i64, StoreError> {
-        Ok(self.connection.pragma_query_value(None, name, |row| row.get(0))?)
     }
 
     fn is_blank(&self) -> Result<bool, StoreError> {
@@ -90,28 +91,13 @@ impl Sqlite {
     fn make_schema(&self) -> Result<(), StoreError> {
         self.connection.execute_batch(&format!(
             "BEGIN IMMEDIATE;
-             CREATE TABLE user (
-                 name    TEXT NOT NULL PRIMARY KEY,
-                 version INTEGER NOT NULL,
-                 record  TEXT NOT NULL
-             ) STRICT, WITHOUT ROWID;
+             {USERS}
              CREATE TABLE master_key (id BLOB NOT NULL) STRICT;
              PRAGMA application_id = {APPLICATION};
-             PRAGMA user_version = {SCHEMA};
-             COMMIT;"
+             PRAGMA user_version = {SCHEMA};"
         ))?;
-        Ok(())
-    }
-
-    /// Makes the current schema of the one before, in one transaction.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the database is as it was then.
-    pub(super) fn bring_up_to_date(&mut self) -> Result<(), StoreError> {
-        match self.pragma("user_version")? {
-            OLD_SCHEMA => migration::from_1_to_2(&mut self.connection),
-            _ => Ok(()),
-        }
+        ring::make(&self.connection)?;
+        Ok(self.connection.execute_batch("COMMIT")?)
     }
 
     /// The mark of the key that the secrets are sealed with.
@@ -142,18 +128,66 @@ impl Sqlite {
         Ok(self.connection.query_row("SELECT EXISTS (SELECT 1 FROM user)", [], |r| r.get(0))?)
     }
 
+    /// The store that these keys open, in the current schema: an older one is brought up to date in
+    /// one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the database is as it was then.
+    pub(super) fn with_keys(mut self, keys: Arc<Keyring>) -> Result<Sqlite, StoreError> {
+        let found = pragma(&self.connection, "user_version")?;
+        if found != SCHEMA {
+            migration::bring_up_to_date(&mut self.connection, &keys, found)?;
+        }
+        let seq = Cell::new(ring::last(&self.connection)?);
+        Ok(Sqlite { connection: self.connection, keys, seq })
+    }
+}
+
+/// The tables of schema 3 that hold users.
+pub(super) const USERS: &str = "CREATE TABLE user (
+                 name    TEXT NOT NULL PRIMARY KEY,
+                 version INTEGER NOT NULL,
+                 sealed  BLOB NOT NULL
+             ) STRICT, WITHOUT ROWID;
+             CREATE TABLE import (begun INTEGER NOT NULL, completed INTEGER NOT NULL) STRICT;
+             INSERT INTO import (begun, completed) VALUES (0, 0);
+             CREATE TABLE held (name TEXT NOT NULL PRIMARY KEY, sealed BLOB NOT NULL)
+                 STRICT, WITHOUT ROWID;";
+
+fn pragma(connection: &Connection, name: &str) -> Result<i64, StoreError> {
+    Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
+}
+
+impl Sqlite {
+    /// Opens the database for reading only.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn open_reader(path: &Path, keys: Arc<Keyring>) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::from_secs(3))?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(Self { connection, keys, seq: Cell::new(0) })
+    }
+
     /// A user's row.
     ///
     /// # Errors
     /// [`StoreError`], also where the row is not a record in its ranges.
     pub(super) fn get(&self, user: &UserName) -> Result<Option<Row>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT version, record FROM user WHERE name = ?1")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT version, sealed FROM user
+             WHERE name = ?1 AND version >= (SELECT -completed FROM import)",
+        )?;
         let found = statement
-            .query_row([user.as_str()], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+            .query_row([user.as_str()], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))
             .optional()?;
         found
-            .map(|(version, text)| Ok(Row { version, record: parse(user.as_str(), &text)? }))
+            .map(|(version, sealed)| {
+                let record = row::open(&self.keys, user.as_str(), version, &sealed)?;
+                Ok(Row { version, record })
+            })
             .transpose()
     }
 
@@ -168,18 +202,24 @@ impl Sqlite {
         version: Option<i64>,
         record: &Record,
     ) -> Result<(), StoreError> {
-        let text = serde_json::to_string(record).map_err(StoreError::Encode)?;
+        let next = version.map_or(0, |version| version.max(0).saturating_add(1));
+        let sealed = row::seal(&self.keys, user.as_str(), next, record)?;
         let changed = match version {
             Some(version) => self
                 .connection
                 .prepare_cached(
-                    "UPDATE user SET record = ?3, version = ?2 + 1 WHERE name = ?1 AND version = ?2",
+                    "UPDATE user SET sealed = ?4, version = ?3 WHERE name = ?1 AND version = ?2",
                 )?
-                .execute(params![user.as_str(), version, text])?,
+                .execute(params![user.as_str(), version, next, sealed])?,
+            // A row that an import has brought and not completed is none.
             None => self
                 .connection
-                .prepare_cached("INSERT OR IGNORE INTO user (name, version, record) VALUES (?1, 0, ?2)")?
-                .execute(params![user.as_str(), text])?,
+                .prepare_cached(
+                    "INSERT INTO user (name, version, sealed) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (name) DO UPDATE SET version = ?2, sealed = ?3
+                     WHERE version < (SELECT -completed FROM import)",
+                )?
+                .execute(params![user.as_str(), next, sealed])?,
         };
         if changed == 1 { Ok(()) } else { Err(StoreError::Conflict) }
     }
@@ -206,18 +246,39 @@ impl Sqlite {
         limit: u16,
     ) -> Result<Vec<Listed>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT name, record FROM user WHERE name > ?1 ORDER BY name LIMIT ?2",
+            "SELECT name, version, sealed FROM user
+             WHERE name > ?1 AND version >= (SELECT -completed FROM import)
+             ORDER BY name LIMIT ?2",
         )?;
         let after = after.map_or("", UserName::as_str);
         let rows = statement.query_map(params![after, limit], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?))
         })?;
-        rows.map(|row| {
-            let (name, text) = row?;
-            let record = parse(&name, &text);
+        rows.map(|found| {
+            let (name, version, sealed) = found?;
+            let record = row::open(&self.keys, &name, version, &sealed);
             Ok((name, record))
         })
         .collect()
+    }
+
+    /// Writes an audit event, with the next number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn note(&self, event: Event) -> Result<AuditEvent, StoreError> {
+        let seq = self.seq.get() + 1;
+        let event = ring::write(&self.connection, event, seq)?;
+        self.seq.set(seq);
+        Ok(event)
+    }
+
+    /// Audit events.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn events(&self, query: &ring::Query) -> Result<Vec<AuditEvent>, StoreError> {
+        ring::read(&self.connection, query)
     }
 
     /// Grows the write-ahead log beforehand by more than a checkpoint leaves in it, so that commits
@@ -227,7 +288,7 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError`].
     pub(super) fn reserve_log(&self) -> Result<(), StoreError> {
-        let content = LOG_PAGES * self.pragma("page_size")?;
+        let content = LOG_PAGES * pragma(&self.connection, "page_size")?;
         self.connection.execute_batch(&format!(
             "BEGIN IMMEDIATE;
              CREATE TABLE reserve (content BLOB NOT NULL) STRICT;
@@ -265,24 +326,13 @@ impl Sqlite {
         work: impl FnOnce(&Self) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         self.connection.prepare_cached("SAVEPOINT change")?.execute([])?;
+        let seq = self.seq.get();
         let result = work(self);
         if result.is_err() {
+            self.seq.set(seq);
             self.connection.prepare_cached("ROLLBACK TO change")?.execute([])?;
         }
         self.connection.prepare_cached("RELEASE change")?.execute([])?;
         result
     }
-}
-
-/// A row's record, in its ranges.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
-pub(super) fn parse(user: &str, text: &str) -> Result<Record, StoreError> {
-    let record: Record = serde_json::from_str(text)
-        .map_err(|error| StoreError::Damaged { user: user.to_owned(), what: error.to_string() })?;
-    record
-        .check()
-        .map_err(|error| StoreError::Damaged { user: user.to_owned(), what: error.to_string() })?;
-    Ok(record)
 }

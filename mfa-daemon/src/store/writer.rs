@@ -3,16 +3,18 @@
 //! commits, and only then lets the answers go (group commit).
 
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use mfa_proto::UserName;
+use mfa_proto::audit::AuditEvent;
 use tokio::sync::oneshot;
 use tracing::error;
 
-use super::sqlite::Sqlite;
-use super::{Change, StoreError};
+use super::sqlite::{Blank, Sqlite};
+use super::{Change, Step, StoreError};
+use crate::keyring::Keyring;
 use crate::policy::record::Record;
 
 /// Changes that share a commit, at most. Bounds how long the first of them waits.
@@ -35,9 +37,10 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(store: Sqlite, path: PathBuf) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel();
+        let keys = Arc::clone(&store.keys);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || Loop { store: Some(store), path }.run(&jobs))
+            .spawn(move || Loop { store: Some(store), keys, path }.run(&jobs))
             .map_err(StoreError::Thread)?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -47,43 +50,36 @@ impl Writer {
         user: UserName,
         decide: impl FnOnce(Option<Record>) -> (Change, R) + Send + 'static,
     ) -> Result<R, StoreError> {
+        let decide = move |record| {
+            let (change, answer) = decide(record);
+            Step { change, event: None, answer }
+        };
+        self.act(user, decide).await.map(|(answer, _)| answer)
+    }
+
+    pub(super) async fn act<R: Send + 'static>(
+        &self,
+        user: UserName,
+        decide: impl FnOnce(Option<Record>) -> Step<R> + Send + 'static,
+    ) -> Result<(R, Option<AuditEvent>), StoreError> {
         self.run(move |store| {
             let (version, record) = match store.get(&user)? {
                 Some(row) => (Some(row.version), Some(row.record)),
                 None => (None, None),
             };
-            let (change, answer) = decide(record);
-            match (change, version) {
+            let step = decide(record);
+            match (step.change, version) {
                 (Change::Keep, _) | (Change::Remove, None) => {}
                 (Change::Put(record), version) => store.put(&user, version, &record)?,
                 (Change::Remove, Some(version)) => store.remove(&user, version)?,
             }
-            Ok(answer)
+            let event = step.event.map(|event| store.note(event)).transpose()?;
+            Ok((step.answer, event))
         })
         .await
     }
 
-    pub(super) async fn add(&self, users: Vec<(UserName, Record)>) -> Result<usize, StoreError> {
-        self.run(move |store| {
-            let mut added = 0;
-            for (user, record) in &users {
-                let row = store.get(user)?;
-                let (version, mut kept) = match row {
-                    // An invite or a bypass code does not make a user known.
-                    Some(row) if !row.record.tokens.is_empty() => continue,
-                    Some(row) => (Some(row.version), row.record),
-                    None => (None, Record::default()),
-                };
-                kept.tokens.clone_from(&record.tokens);
-                store.put(user, version, &kept)?;
-                added += 1;
-            }
-            Ok(added)
-        })
-        .await
-    }
-
-    async fn run<R: Send + 'static>(
+    pub(super) async fn run<R: Send + 'static>(
         &self,
         work: impl FnOnce(&Sqlite) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
@@ -121,6 +117,7 @@ struct Loop {
     /// Absent after a failed commit: what SQLite and the kernel then hold in memory is not to be
     /// trusted (a failed fsync may have dropped the pages), so the file is opened anew.
     store: Option<Sqlite>,
+    keys: Arc<Keyring>,
     path: PathBuf,
 }
 
@@ -149,7 +146,7 @@ impl Loop {
     ) -> Result<(), StoreError> {
         let store = match self.store.take() {
             Some(store) => store,
-            None => Sqlite::open(&self.path, false)?,
+            None => Blank::open(&self.path, false)?.with_keys(Arc::clone(&self.keys))?,
         };
         store.begin()?;
         releases.push(first(&store));
@@ -165,19 +162,24 @@ impl Loop {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, Mutex};
+
+    use getrandom::SysRng;
+    use mfa_crypto::MasterKey;
 
     use super::*;
     use crate::policy::record::Lockout;
 
     struct Place {
         home: tempfile::TempDir,
+        keys: Arc<Keyring>,
     }
 
     impl Place {
         fn new() -> Self {
-            Self { home: tempfile::tempdir().unwrap() }
+            let keys = Keyring::new(MasterKey::generate(&mut SysRng).unwrap());
+            Self { home: tempfile::tempdir().unwrap(), keys: Arc::new(keys) }
         }
 
         fn path(&self) -> PathBuf {
@@ -185,7 +187,8 @@ mod tests {
         }
 
         fn open(&self) -> Sqlite {
-            Sqlite::open(&self.path(), true).unwrap()
+            let blank = Blank::open(&self.path(), true).unwrap();
+            blank.with_keys(Arc::clone(&self.keys)).unwrap()
         }
 
         /// Bytes that commits have written so far.
@@ -200,7 +203,7 @@ mod tests {
                 queue.send(job).unwrap();
             }
             drop(queue);
-            Loop { store: Some(store), path: self.path() }.run(&jobs);
+            Loop { store: Some(store), keys: Arc::clone(&self.keys), path: self.path() }.run(&jobs);
         }
     }
 

@@ -22,7 +22,6 @@ use mfa_daemon::daemon::{Daemon, Settings};
 use mfa_daemon::policy::record::Record;
 use mfa_daemon::requests::{self, Connection};
 use mfa_daemon::server::{self, Queue};
-use mfa_daemon::session::Exchange;
 use mfa_daemon::store::{self, StoreLock};
 use mfa_proto::frame::{self, HEADER_LEN};
 use mfa_proto::{Peer, Request, UserName};
@@ -98,6 +97,7 @@ impl House {
             clock: || NOW.get(),
             uptime: || UPTIME.get(),
             exchanges: tokio::sync::Semaphore::new(1),
+            imports: Arc::new(tokio::sync::Semaphore::new(1)),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (stop, stopped) = watch::channel(false);
@@ -120,7 +120,7 @@ impl House {
     /// A caller of another uid.
     pub(crate) fn caller(&self, uid: u32) -> Caller<'_> {
         let peer = Peer { uid, gid: uid, pid: 1 };
-        let connection = Connection { peer, exchange: Exchange::None };
+        let connection = Connection::new(peer);
         Caller { house: self, way: Way::Direct(Box::new(connection)), uid, id: 40 }
     }
 
@@ -140,7 +140,7 @@ impl House {
                 let daemon = Arc::clone(&self.daemon);
                 let peer = Peer { uid: 0, gid: 0, pid: 1 };
                 self.runtime.spawn(async move {
-                    let mut connection = Connection { peer, exchange: Exchange::None };
+                    let mut connection = Connection::new(peer);
                     requests::answer(&daemon, &mut connection, request.id, request.body).await
                 })
             })
