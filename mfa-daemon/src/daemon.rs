@@ -233,7 +233,11 @@ impl Daemon {
         let name = user.clone();
         let (service, rhost) = (origin.service.clone(), origin.rhost.clone());
         let decide = move |record: Option<Record>| {
-            let typed = login::read(typed.as_str(), |code| vault.hash(&name, code));
+            let typed = login::read(
+                typed.as_str(),
+                |code| vault.hash(&name, code),
+                |code| vault.hash_scratch(&name, code),
+            );
             let Some(mut record) = record.filter(|record| record.is_asked(&service, now)) else {
                 let mut unknown = unknown.lock().unwrap_or_else(PoisonError::into_inner);
                 let decision = unknown.decide(&name, &typed, now, &rules.lockout);

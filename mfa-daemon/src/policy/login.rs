@@ -24,6 +24,8 @@ pub struct LoginRules {
 pub enum Typed {
     /// 6 to 8 digits.
     Code(Code),
+    /// 8 digits: a code, or a scratch code as its keyed hash. Nothing in the form tells which.
+    CodeOrScratch(Code, Blob),
     /// A recovery or bypass code, as its keyed hash.
     Recovery(Blob),
     /// Neither; it cannot be right.
@@ -89,10 +91,18 @@ pub struct Attempt<'a> {
     pub rhost: Option<&'a str>,
 }
 
-/// Reads what was typed. `hash` is the keyed hash of a recovery code.
-pub fn read(typed: &str, hash: impl FnOnce(&RecoveryCode) -> [u8; 32]) -> Typed {
+/// Reads what was typed. `hash` is the keyed hash of a recovery code, `hash_scratch` of a scratch code.
+pub fn read(
+    typed: &str,
+    hash: impl FnOnce(&RecoveryCode) -> [u8; 32],
+    hash_scratch: impl FnOnce(&Code) -> [u8; 32],
+) -> Typed {
     if let Some(code) = Code::parse(typed) {
-        return Typed::Code(code);
+        if !code.may_be_scratch() {
+            return Typed::Code(code);
+        }
+        let hash = Blob::new(hash_scratch(&code));
+        return Typed::CodeOrScratch(code, hash);
     }
     match RecoveryCode::parse(typed) {
         Ok(code) => Typed::Recovery(Blob::new(hash(&code))),
@@ -117,6 +127,11 @@ pub fn decide(
     let decision = match typed {
         Typed::Neither => Decision::NotACode,
         Typed::Code(code) => decide_code(record, code, attempt, rules, &mut secret),
+        Typed::CodeOrScratch(code, hash) => {
+            let lockout = record.lockout.clone();
+            let by_token = decide_code(record, code, attempt, rules, &mut secret);
+            recovery::decide_scratch(record, hash, by_token, lockout)
+        }
         Typed::Recovery(hash) => recovery::decide(record, hash, attempt),
     };
     match decision {
@@ -327,12 +342,12 @@ mod tests {
         let mut record = record();
         for typed in ["", "12345", "123456789", "12345a", "+12345", "１２３４５６", "123456\n"]
         {
-            let read = super::read(typed, |_| [0; 32]);
+            let read = super::read(typed, |_| [0; 32], |_| [1; 32]);
             assert!(matches!(read, Typed::Neither), "{typed:?}");
             assert_eq!(decide(&mut record, &read, NOW), Decision::NotACode, "{typed:?}");
         }
         assert_eq!(record.lockout.failures, 0);
-        let spaced = super::read(" 123 456", |_| [0; 32]);
+        let spaced = super::read(" 123 456", |_| [0; 32], |_| [1; 32]);
         assert!(matches!(spaced, Typed::Code(_)));
     }
 

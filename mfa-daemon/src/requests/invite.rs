@@ -93,7 +93,11 @@ pub(super) async fn check(
     let checked = daemon
         .store
         .update(user.clone(), move |record| {
-            let typed = login::read(typed.as_str(), |code| vault.hash(&name, code));
+            let typed = login::read(
+                typed.as_str(),
+                |code| vault.hash(&name, code),
+                |code| vault.hash_scratch(&name, code),
+            );
             let Some(mut record) = record else {
                 let mut unknown = unknown.lock().unwrap_or_else(PoisonError::into_inner);
                 let checked = match unknown.decide(&name, &typed, now, &rules) {
@@ -137,7 +141,7 @@ fn compare(record: &mut Record, typed: &Typed, now: u64) -> Checked {
     let shown = match typed {
         Typed::Recovery(hash) => Some(hash),
         // A code of digits is no invite, but it is a guess, and it must not tell that by being free.
-        Typed::Code(_) => None,
+        Typed::Code(_) | Typed::CodeOrScratch(..) => None,
         Typed::Neither => return Checked::NotACode,
     };
     let invite = record.invite.as_ref().filter(|invite| now < invite.until);

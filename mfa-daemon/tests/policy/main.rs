@@ -8,3 +8,4 @@ mod bypass;
 mod kinds;
 mod model;
 mod resynchronisation;
+mod scratch;

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
+use mfa_crypto::Code;
 use mfa_daemon::policy::lockout::Lock;
 use mfa_daemon::policy::login::{By, Decision, Typed};
 use mfa_daemon::policy::record::{Factor, Record};
@@ -27,6 +28,8 @@ enum Event {
     Wrong,
     /// One of three recovery codes, of which two are the account's.
     Recovery(u8),
+    /// One of three scratch codes, of which two are the account's.
+    Scratch(u8),
     /// Not a code.
     Neither,
 }
@@ -52,6 +55,7 @@ struct Model {
     /// Step and moment of the code before this one, where it was near.
     row: Option<(i64, i64)>,
     recovery: HashSet<u8>,
+    scratch: HashSet<u8>,
     failures: u32,
     wait_from: i64,
 }
@@ -122,6 +126,24 @@ impl Model {
         self.fail()
     }
 
+    /// Its digits are no code of the token's, so the tokens' rules hold as for any wrong code.
+    fn scratch(&mut self, which: u8) -> Expected {
+        if self.locked() {
+            return Expected::Locked;
+        }
+        let clock_is_behind = self.last_step > self.current() + self.drift + 3;
+        if !clock_is_behind {
+            self.row = None;
+        }
+        if self.scratch.remove(&which) {
+            Expected::Recovery
+        } else if clock_is_behind {
+            Expected::ClockBehind
+        } else {
+            self.fail()
+        }
+    }
+
     fn recovery(&mut self, which: u8) -> Expected {
         if self.locked() {
             Expected::Locked
@@ -151,7 +173,7 @@ fn steps() -> &'static HashMap<String, Option<i64>> {
 fn text(typed: &Typed) -> String {
     match typed {
         Typed::Code(code) => code.as_str().to_owned(),
-        Typed::Recovery(_) | Typed::Neither => String::new(),
+        Typed::CodeOrScratch(..) | Typed::Recovery(_) | Typed::Neither => String::new(),
     }
 }
 
@@ -167,6 +189,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => Just(Event::Again),
         3 => Just(Event::Wrong),
         1 => (1_u8..=3).prop_map(Event::Recovery),
+        1 => (1_u8..=3).prop_map(Event::Scratch),
         1 => Just(Event::Neither),
     ]
 }
@@ -187,9 +210,9 @@ fn compare(decision: &Decision, expected: Expected, model: &Model) -> Result<(),
 
 fn start() -> (Record, Model) {
     let mut record = account([totp("phone")]);
-    record.recovery = vec![Blob::new([1; 32]), Blob::new([2; 32])];
-    let recovery = HashSet::from([1, 2]);
-    (record, Model { now: NOW.cast_signed(), recovery, ..Model::default() })
+    record.recovery = [1, 2, 11, 12].map(|hash| Blob::new([hash; 32])).to_vec();
+    let (recovery, scratch) = (HashSet::from([1, 2]), HashSet::from([1, 2]));
+    (record, Model { now: NOW.cast_signed(), recovery, scratch, ..Model::default() })
 }
 
 fn run(events: Vec<Event>) -> Result<HashSet<i64>, TestCaseError> {
@@ -215,6 +238,15 @@ fn run(events: Vec<Event>) -> Result<HashSet<i64>, TestCaseError> {
                 let expected = model.recovery(which);
                 compare(&login(&mut record, &typed, now, &RULES), expected, &model)?;
                 prop_assert_eq!(record.lockout.failures, model.failures);
+                continue;
+            }
+            Event::Scratch(which) => {
+                let code = Code::parse("12345678").unwrap();
+                let typed = Typed::CodeOrScratch(code, Blob::new([10 + which; 32]));
+                let expected = model.scratch(which);
+                compare(&login(&mut record, &typed, now, &RULES), expected, &model)?;
+                prop_assert_eq!(record.lockout.failures, model.failures);
+                prop_assert_eq!(record.recovery.len(), model.recovery.len() + model.scratch.len());
                 continue;
             }
             Event::Code(offset) => Some(model.current() + offset),
