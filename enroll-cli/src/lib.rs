@@ -13,12 +13,15 @@ mod console;
 mod daemon;
 mod duration;
 mod failure;
+mod google_authenticator;
 mod groups;
+mod incoming;
 mod messages;
 mod pam_stack;
 mod table;
 mod token_file;
 mod users_oath;
+mod weakness;
 
 use std::process::ExitCode;
 
