@@ -101,7 +101,8 @@ container_start() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     as_root "${engine[@]}" run -d --name "$container" --hostname "${HOST_NAME:-mfa-test}" --network none \
-        --label "$container_label=$$" -v "$containers_dir:/opt/tests:ro" "${systemd_flags[@]}" "$@" \
+        --label "$container_label=$$" -v "$containers_dir:/opt/tests:ro" \
+        -v "$containers_dir/../../docs:/opt/docs:ro" "${systemd_flags[@]}" "$@" \
         "$image" /lib/systemd/systemd >/dev/null || die "could not start a container"
     local state i
     for ((i = 0; i < 150; i++)); do

@@ -152,3 +152,142 @@ impl Sqlite {
         Ok(Some(last))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use getrandom::SysRng;
+    use mfa_crypto::{Algorithm, Digits, MasterKey, Period};
+    use mfa_proto::Blob;
+
+    use super::super::sqlite::Blank;
+    use super::*;
+    use crate::keyring::Keyring;
+    use crate::policy::record::{Factor, Invite, Token};
+
+    fn store() -> (tempfile::TempDir, Sqlite) {
+        let home = tempfile::tempdir().unwrap();
+        let keys = Keyring::new(MasterKey::generate(&mut SysRng).unwrap());
+        let blank = Blank::open(&home.path().join("db"), true).unwrap();
+        let store = blank.with_keys(Arc::new(keys)).unwrap();
+        (home, store)
+    }
+
+    fn user(name: &str) -> UserName {
+        UserName::new(name).unwrap()
+    }
+
+    fn with_token(name: &str) -> Record {
+        let token = Token {
+            name: name.into(),
+            factor: Factor::Totp { period: Period::default(), last_step: None, drift: 0 },
+            algorithm: Algorithm::Sha1,
+            digits: Digits::default(),
+            sealed: Blob::new([7; 20]),
+            created: 0,
+            last_used: None,
+            near: None,
+        };
+        Record { tokens: vec![token], ..Record::default() }
+    }
+
+    fn tokens(store: &Sqlite, name: &str) -> Option<Vec<String>> {
+        let row = store.get(&user(name)).unwrap()?;
+        Some(row.record.tokens.into_iter().map(|token| token.name).collect())
+    }
+
+    fn names(store: &Sqlite) -> Vec<String> {
+        store.list(None, 100).unwrap().into_iter().map(|(name, _)| name).collect()
+    }
+
+    fn clear(store: &Sqlite) {
+        let mut after = Some(String::new());
+        while let Some(name) = after {
+            after = store.clear_staged(&name).unwrap();
+        }
+    }
+
+    #[test]
+    fn nobody_is_there_before_the_import_is_complete_and_all_are_after_it() {
+        let (_home, store) = store();
+        store.begin_import().unwrap();
+        for name in ["a", "b"] {
+            let staged = store.stage(&[(user(name), with_token("new"))]).unwrap();
+            assert_eq!(staged, [Staged::New]);
+        }
+        assert_eq!((tokens(&store, "a"), names(&store).len()), (None, 0));
+        assert!(matches!(store.begin_import(), Err(StoreError::ImportUnderWay)));
+        store.complete_import().unwrap();
+        assert_eq!(tokens(&store, "a"), Some(vec!["new".to_owned()]));
+        assert_eq!(names(&store), ["a", "b"]);
+        // Rows of an import are replaced and removed like others.
+        let row = store.get(&user("a")).unwrap().unwrap();
+        store.put(&user("a"), Some(row.version), &with_token("newer")).unwrap();
+        assert_eq!(tokens(&store, "a"), Some(vec!["newer".to_owned()]));
+        let late = store.put(&user("a"), Some(row.version), &with_token("late"));
+        assert!(matches!(late, Err(StoreError::Conflict)));
+        let row = store.get(&user("b")).unwrap().unwrap();
+        store.remove(&user("b"), row.version).unwrap();
+        assert_eq!(names(&store), ["a"]);
+    }
+
+    #[test]
+    fn an_import_that_is_cleared_leaves_nothing_and_the_next_one_begins() {
+        let (_home, store) = store();
+        store.put(&user("known"), None, &with_token("old")).unwrap();
+        for round in 1..=2 {
+            store.begin_import().unwrap();
+            let many: Vec<_> =
+                (0..4_500).map(|n| (user(&format!("u{n}")), with_token("new"))).collect();
+            assert!(store.stage(&many).unwrap().iter().all(|staged| *staged == Staged::New));
+            clear(&store);
+            assert_eq!(names(&store), ["known"], "round {round}");
+        }
+        store.begin_import().unwrap();
+        store.stage(&[(user("later"), with_token("new"))]).unwrap();
+        store.complete_import().unwrap();
+        assert_eq!(names(&store), ["known", "later"], "what was cleared came back");
+    }
+
+    #[test]
+    fn who_has_a_token_or_makes_one_meanwhile_keeps_it() {
+        let (_home, store) = store();
+        store.put(&user("known"), None, &with_token("old")).unwrap();
+        let invite = Invite { hash: Blob::new([1; 32]), until: 9 };
+        let invited = Record { invite: Some(invite), ..Record::default() };
+        for name in ["invited", "invited and quick"] {
+            store.put(&user(name), None, &invited).unwrap();
+        }
+        store.begin_import().unwrap();
+        let brought = ["known", "invited", "invited and quick", "quick"];
+        let brought: Vec<_> = brought.iter().map(|name| (user(name), with_token("new"))).collect();
+        let staged = store.stage(&brought).unwrap();
+        assert_eq!(staged, [Staged::Known, Staged::New, Staged::New, Staged::New]);
+        store.put(&user("quick"), None, &with_token("own")).unwrap();
+        let row = store.get(&user("invited and quick")).unwrap().unwrap();
+        let mut record = row.record;
+        record.tokens = with_token("own").tokens;
+        store.put(&user("invited and quick"), Some(row.version), &record).unwrap();
+        store.complete_import().unwrap();
+        for (name, token) in
+            [("known", "old"), ("invited", "new"), ("quick", "own"), ("invited and quick", "own")]
+        {
+            assert_eq!(tokens(&store, name), Some(vec![token.to_owned()]), "{name}");
+        }
+        assert!(store.get(&user("invited")).unwrap().unwrap().record.invite.is_some());
+    }
+
+    #[test]
+    fn a_user_who_is_brought_twice_is_an_error_and_nothing_of_that_batch_stays() {
+        let (_home, store) = store();
+        store.begin_import().unwrap();
+        store.stage(&[(user("a"), with_token("new"))]).unwrap();
+        let twice = store.apart(|store| {
+            store.stage(&[(user("b"), with_token("1")), (user("a"), with_token("2"))])
+        });
+        assert!(matches!(twice, Err(StoreError::Repeated(name)) if name.as_str() == "a"));
+        store.complete_import().unwrap();
+        assert_eq!(names(&store), ["a"]);
+    }
+}

@@ -109,6 +109,8 @@ refuses() {
     ! grep -q 'logged in as' <<<"$said" || fail "$* not to log in"
 }
 
+shopt -s extglob
+
 run_cases() {
     local name log failed=0
     log=$(mktemp)
@@ -120,10 +122,10 @@ run_cases() {
         # A condition on the subshell itself would switch its `set -e` off.
         # shellcheck disable=SC2181
         if [ $? -eq 0 ]; then
-            echo "ok ${name#[0-9]_}"
+            echo "ok ${name##*([0-9])_}"
             [ -z "${VERBOSE:-}" ] || sed 's/\r//; s/^/    /' "$log"
         else
-            echo "FAIL ${name#[0-9]_}"
+            echo "FAIL ${name##*([0-9])_}"
             sed 's/\r//; s/^/    /' "$log"
             failed=1
         fi
