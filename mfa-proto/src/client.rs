@@ -171,12 +171,38 @@ impl Client {
         question: Q,
         deadline: Deadline,
     ) -> Result<A, ClientError> {
+        let id = self.ask(question, deadline)?;
+        self.answer(id, deadline)
+    }
+
+    /// Sends a question whose answer is fetched later, by its number and after those of earlier
+    /// questions. Few may be under way: whoever sends and never fetches waits for room at last.
+    ///
+    /// # Errors
+    /// [`ClientError`]; the connection is then of no further use.
+    pub fn ask<Q: Serialize>(
+        &mut self,
+        question: Q,
+        deadline: Deadline,
+    ) -> Result<u64, ClientError> {
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
         let bytes = frame::encode(id, question).map_err(ClientError::Question)?;
-        if let Err(error) = self.send(&bytes, deadline) {
-            return Err(self.last_word(error, deadline));
+        match self.send(&bytes, deadline) {
+            Ok(()) => Ok(id),
+            Err(error) => Err(self.last_word(error, deadline)),
         }
+    }
+
+    /// Waits for the answer to the question of this number.
+    ///
+    /// # Errors
+    /// [`ClientError`]; the connection is then of no further use.
+    pub fn answer<A: DeserializeOwned>(
+        &mut self,
+        id: u64,
+        deadline: Deadline,
+    ) -> Result<A, ClientError> {
         let payload = self.receive(deadline.at_least(ANSWER_MIN))?;
         match frame::decode::<A>(&payload) {
             Ok(answer) if answer.id == id => Ok(answer.body),

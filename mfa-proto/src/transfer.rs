@@ -217,6 +217,8 @@ pub enum TransferAnswer {
     },
     /// To `admin_export`.
     Exported {
+        /// The name that authenticators show.
+        issuer: String,
         /// This page.
         users: Vec<ExportedUser>,
         /// There are more after the last one.

@@ -119,7 +119,7 @@ impl fmt::Display for GoogleProblem {
 /// The options while they are read, each with its line.
 #[derive(Default)]
 struct Options {
-    time: Option<u64>,
+    time: Option<(u64, ())>,
     counter: Option<(u64, u64)>,
     step_size: Option<(u64, u64)>,
     skew: Option<(u64, i64)>,
@@ -231,24 +231,22 @@ impl Options {
         let counted = "a counter, a number from 0";
         let seconds = "STEP_SIZE and 1 to 60 seconds";
         match name {
-            "TOTP_AUTH" => once(&mut self.time, line, Ok(line), |first| *first),
+            "TOTP_AUTH" => once(&mut self.time, line, Ok(())),
             "HOTP_COUNTER" => {
-                with_line(&mut self.counter, line, option::number(value, 0..=u64::MAX, counted))
+                once(&mut self.counter, line, option::number(value, 0..=u64::MAX, counted))
             }
-            "STEP_SIZE" => {
-                with_line(&mut self.step_size, line, option::number(value, 1..=60, seconds))
-            }
-            "TIME_SKEW" => with_line(&mut self.skew, line, option::skew(value)),
+            "STEP_SIZE" => once(&mut self.step_size, line, option::number(value, 1..=60, seconds)),
+            "TIME_SKEW" => once(&mut self.skew, line, option::skew(value)),
             "DISALLOW_REUSE" => {
                 let spent = option::numbers(value, "DISALLOW_REUSE and the steps that are spent");
-                with_line(&mut self.spent, line, spent)
+                once(&mut self.spent, line, spent)
             }
-            "RESETTING_TIME_SKEW" => with_line(&mut self.resetting, line, option::resetting(value)),
+            "RESETTING_TIME_SKEW" => once(&mut self.resetting, line, option::resetting(value)),
             "WINDOW_SIZE" => {
                 let window = option::number(value, 1..=100, "WINDOW_SIZE and 1 to 100 steps");
-                with_line(&mut self.window, line, window)
+                once(&mut self.window, line, window)
             }
-            "RATE_LIMIT" => with_line(&mut self.rate_limit, line, option::rate_limit(value)),
+            "RATE_LIMIT" => once(&mut self.rate_limit, line, option::rate_limit(value)),
             _ => match name.strip_prefix("LAST").and_then(place) {
                 Some(place) => {
                     let known = self.logins.iter().find(|(_, login)| login.place == place);
@@ -288,26 +286,17 @@ impl Options {
     }
 }
 
-fn with_line<T>(
+/// google_authenticator takes the first and drops the others when it writes, a spent step among them:
+/// so none is taken where there are two.
+fn once<T>(
     kept: &mut Option<(u64, T)>,
     line: u64,
     read: Result<T, Expected>,
 ) -> Result<(), Problem> {
-    once(kept, line, read.map(|value| (line, value)), |(first, _)| *first)
-}
-
-/// google_authenticator takes the first and drops the others when it writes, a spent step among them:
-/// so none is taken where there are two.
-fn once<T>(
-    kept: &mut Option<T>,
-    _line: u64,
-    read: Result<T, Expected>,
-    line_of: impl Fn(&T) -> u64,
-) -> Result<(), Problem> {
-    if let Some(first) = kept {
-        return Err(Problem::Repeated(line_of(first)));
+    if let Some((first, _)) = kept {
+        return Err(Problem::Repeated(*first));
     }
-    *kept = Some(read.map_err(Problem::Value)?);
+    *kept = Some((line, read.map_err(Problem::Value)?));
     Ok(())
 }
 

@@ -23,7 +23,7 @@ use crate::policy::record::{Factor, Record, Token};
 const PAGE_MAX: u16 = 500;
 
 /// Room in a frame for what surrounds the users.
-const ENVELOPE: usize = 256;
+const ENVELOPE: usize = 1024;
 
 pub(super) async fn export(
     daemon: &Arc<Daemon>,
@@ -71,7 +71,7 @@ fn page(
         }
         users.push(user);
     }
-    Ok(TransferAnswer::Exported { users, more })
+    Ok(TransferAnswer::Exported { issuer: daemon.settings().issuer.clone(), users, more })
 }
 
 fn exported(

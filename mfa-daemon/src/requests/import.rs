@@ -38,7 +38,19 @@ const NAMELESS: &str = "imported";
 /// How long an import waits for the end of another one.
 const TURN: Duration = Duration::from_secs(5);
 
-/// An import that is under way on a connection.
+/// The import of a connection.
+#[derive(Default)]
+pub(super) enum Importing {
+    #[default]
+    None,
+    /// It is under way.
+    Open(Import),
+    /// A batch was refused. Those behind it, which may have been sent already, must not become imports
+    /// of their own.
+    Failed,
+}
+
+/// An import that is under way.
 pub(super) struct Import {
     daemon: Arc<Daemon>,
     /// There is one import at a time.
@@ -54,10 +66,10 @@ pub(super) async fn begin(
     if !caller::is_root(connection.peer) {
         return Err(caller::not_permitted());
     }
-    if connection.import.is_some() {
+    if matches!(connection.import, Importing::Open(_)) {
         return Err(conflict("an import is under way on this connection already".to_owned()));
     }
-    connection.import = Some(Import::begin(daemon).await?);
+    connection.import = Importing::Open(Import::begin(daemon).await?);
     Ok(TransferAnswer::ImportBegun {})
 }
 
@@ -71,15 +83,20 @@ pub(super) async fn import(
     if !caller::is_root(peer) {
         return Err(caller::not_permitted());
     }
-    if let Some(mut import) = connection.import.take() {
-        // Where a batch is refused, the import has ended.
-        let known = import.stage(batch).await?;
-        connection.import = Some(import);
-        return Ok(TransferAnswer::Staged { known });
+    match std::mem::replace(&mut connection.import, Importing::Failed) {
+        Importing::Open(mut import) => {
+            let known = import.stage(batch).await?;
+            connection.import = Importing::Open(import);
+            Ok(TransferAnswer::Staged { known })
+        }
+        Importing::None => {
+            connection.import = Importing::None;
+            let mut import = Import::begin(daemon).await?;
+            import.stage(batch).await?;
+            import.complete(peer).await
+        }
+        Importing::Failed => Err(failed()),
     }
-    let mut import = Import::begin(daemon).await?;
-    import.stage(batch).await?;
-    import.complete(peer).await
 }
 
 pub(super) async fn commit(connection: &mut Connection) -> Result<TransferAnswer, ErrorAnswer> {
@@ -87,10 +104,15 @@ pub(super) async fn commit(connection: &mut Connection) -> Result<TransferAnswer
     if !caller::is_root(peer) {
         return Err(caller::not_permitted());
     }
-    match connection.import.take() {
-        Some(import) => import.complete(peer).await,
-        None => Err(conflict("no import is under way on this connection".to_owned())),
+    match std::mem::take(&mut connection.import) {
+        Importing::Open(import) => import.complete(peer).await,
+        Importing::None => Err(conflict("no import is under way on this connection".to_owned())),
+        Importing::Failed => Err(failed()),
     }
+}
+
+fn failed() -> ErrorAnswer {
+    conflict("a batch of this import was refused, so nothing of it counts; begin again".to_owned())
 }
 
 impl Import {

@@ -40,14 +40,14 @@ pub struct Connection {
     /// The exchange or session, if any.
     pub exchange: Exchange,
     /// The import that is under way, if any.
-    import: Option<import::Import>,
+    import: import::Importing,
 }
 
 impl Connection {
     /// A connection on which nothing has been asked yet.
     #[must_use]
     pub fn new(peer: Peer) -> Self {
-        Self { peer, exchange: Exchange::None, import: None }
+        Self { peer, exchange: Exchange::None, import: import::Importing::None }
     }
 }
 
