@@ -258,23 +258,32 @@ pub(crate) struct Explain {
 
 #[derive(Args)]
 pub(crate) struct Import {
-    /// The file
-    pub(crate) file: PathBuf,
-    /// What FILE is: `users.oath` is the UsersFile of pam_oath
+    /// The file, or - for standard input: then all of it or nothing is taken from a pipe
+    #[arg(required_unless_present = "homes")]
+    pub(crate) file: Option<PathBuf>,
+    /// What FILE is: `google-authenticator` a user's .google_authenticator, `users.oath` the UsersFile of
+    /// pam_oath, `users.json` what `mfa admin export --with-secrets` writes
     #[arg(long)]
     pub(crate) format: ImportFormat,
-    /// Import this user only
+    /// Import this user only; for google-authenticator: whose file it is
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<UserName>,
-    /// Check the file and report, change nothing
+    /// Import the .google_authenticator of every home
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) homes: bool,
+    /// Check everything and list what would change, change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ImportFormat {
+    #[value(name = "google-authenticator")]
+    GoogleAuthenticator,
     #[value(name = "users.oath")]
     UsersOath,
+    #[value(name = "users.json")]
+    UsersJson,
 }
 
 fn typed_code(text: &str) -> Result<TypedCode, clap::Error> {

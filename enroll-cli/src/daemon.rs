@@ -116,6 +116,30 @@ impl Connection {
         }
     }
 
+    /// `admin_import`, without waiting for its answer: the number to fetch it by.
+    pub(crate) fn ask_ahead(
+        &mut self,
+        request: &Request,
+        within: Duration,
+    ) -> Result<u64, Failure> {
+        self.client
+            .ask(request, Deadline::after(within))
+            .map_err(|error| failed(&self.socket, error))
+    }
+
+    /// The answer to what was asked ahead.
+    pub(crate) fn fetch(
+        &mut self,
+        number: u64,
+        within: Duration,
+    ) -> Result<TransferAnswer, Failure> {
+        let answer = self.client.answer(number, Deadline::after(within));
+        match answer.map_err(|error| failed(&self.socket, error))? {
+            TransferAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            answer => Ok(answer),
+        }
+    }
+
     fn ask<A: DeserializeOwned>(
         &mut self,
         request: &Request,

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use mfa_crypto::{ExchangeError, GenerateError, GroupError, SessionError, UriError};
 use mfa_proto::{ClientError, ErrorAnswer, ErrorCode, UserName};
 
+use crate::import_error::ImportError;
 use crate::token_file::{Stays, TokenFileError};
-use crate::users_oath::ImportError;
 
 /// How the process ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,7 +137,10 @@ impl Failure {
                 | ErrorCode::Exchange => Exit::Refused,
             },
             Self::ConfirmUnknown { cause, .. } | Self::CodesUnknown(cause) => cause.exit(),
-            Self::Import(ImportError::Interrupted { cause, .. }) => cause.exit(),
+            Self::Import(ImportError::Interrupted { cause, .. } | ImportError::Unknown(cause)) => {
+                cause.exit()
+            }
+            Self::Import(ImportError::WhoseFile) => Exit::Usage,
             Self::NoOwnName { .. }
             | Self::NoDisplay
             | Self::NoDefaultTokenFile

@@ -15,11 +15,13 @@ mod duration;
 mod failure;
 mod google_authenticator;
 mod groups;
+mod import_error;
 mod incoming;
 mod messages;
 mod pam_stack;
 mod table;
 mod token_file;
+mod users_json;
 mod users_oath;
 mod weakness;
 

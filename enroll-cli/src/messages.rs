@@ -14,7 +14,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::table::printable;
 use crate::token_file::TokenFileError;
-use crate::users_oath::{ImportError, LineError, LineOrRepeat, Weakness};
+use crate::weakness::{Place, Weakness};
 
 pub(crate) const WARNING: &str = "warning";
 pub(crate) const ASK_CURRENT: &str = "Current one-time code: ";
@@ -181,26 +181,46 @@ pub(crate) fn unlocked(user: &str) -> String {
     format!("{user} may try again; failures count from zero.")
 }
 
-pub(crate) fn weakness(found: Weakness, count: u64, first: u64) -> String {
+pub(crate) fn weakness(found: Weakness, count: u64, first: &Place) -> String {
     let what = match found {
         Weakness::ShortSecret => "have a secret of fewer than 128 bits (RFC 4226 demands 128)",
         Weakness::ConstantSecret => "have a secret of one repeated byte, which anybody guesses",
         Weakness::LongPeriod => "have codes that stay current for longer than 30 s",
         Weakness::LastUseWithoutTime => "have a last code without its time, which may work again",
+        Weakness::ReuseAllowed => "allowed a code to be used again (no DISALLOW_REUSE)",
+        Weakness::NoRateLimit => "had no limit on guesses (no RATE_LIMIT)",
+        Weakness::WideWindow => "accepted codes of a wide window (WINDOW_SIZE); here it is narrow",
+        Weakness::FarClock => {
+            "have a clock that is off by more than 10 steps (TIME_SKEW), which cannot be taken over; \
+             set it right"
+        }
+        Weakness::Exposed => "have a file that others can read, and with it the secret",
+        Weakness::UnknownOption => "have an option that is not known and was not taken over",
     };
-    format!("weak: {count} {what}; the first in line {first}")
+    format!("weak: {count} {what}; the first {first}")
 }
 
 pub(crate) fn exposed(path: &Path) -> String {
     format!("others can read {}, and with it every secret in it", path.display())
 }
 
-pub(crate) fn would_import(lines: u64) -> String {
-    format!("{lines} lines are good. Nothing was changed (--dry-run).")
+pub(crate) fn left_out(path: &Path, problem: &str) -> String {
+    format!("{}, {}; left out", printable(&path.display().to_string()), printable(problem))
 }
 
-pub(crate) fn imported(lines: u64, added: u64, known: u64) -> String {
-    format!("{lines} lines: {added} added, {known} known already and left as they are.")
+pub(crate) fn without_token(count: u64) -> String {
+    format!("{count} without a token passed over.")
+}
+
+pub(crate) fn would_import(added: u64, known: u64) -> String {
+    format!(
+        "{} users: {added} to be added, {known} known already. Nothing was changed (--dry-run).",
+        added + known
+    )
+}
+
+pub(crate) fn imported(added: u64, known: u64) -> String {
+    format!("{} users: {added} added, {known} known already and left as they are.", added + known)
 }
 
 impl fmt::Display for Failure {
@@ -393,59 +413,6 @@ impl fmt::Display for TokenFileError {
             Self::Exhausted(path) => {
                 write!(f, "the counter in {} has no next value; enrol again", path.display())
             }
-        }
-    }
-}
-
-impl fmt::Display for ImportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(path, error) => write!(f, "cannot read {}: {error}", path.display()),
-            Self::NotAFile(path) => write!(
-                f,
-                "{} is not a regular file; it is read twice, so write it to one first",
-                path.display()
-            ),
-            Self::Lines { file, first, count } => {
-                let lines = if *count == 1 { "line" } else { "lines" };
-                write!(f, "{} has {count} wrong {lines}; nothing was imported", file.display())?;
-                for error in first {
-                    write!(f, "\n  {error}")?;
-                }
-                match count.saturating_sub(first.len() as u64) {
-                    0 => Ok(()),
-                    more => write!(f, "\n  and {more} more"),
-                }
-            }
-            Self::NoSuchUser(path, user) => {
-                write!(f, "{} has no line for {user}; nothing was imported", path.display())
-            }
-            Self::Empty(path) => write!(f, "{} has no line with a token", path.display()),
-            Self::Changed { file, added } => write!(
-                f,
-                "{} changed while it was read; {added} users were added before. Import it again, \
-                 who is known already is left as he is",
-                file.display()
-            ),
-            Self::Interrupted { sent, of, cause } => write!(
-                f,
-                "the import ended after {sent} of {of}: {cause}. Run it again, who is known already \
-                 is left as he is"
-            ),
-        }
-    }
-}
-
-impl fmt::Display for LineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: ", self.line)?;
-        match &self.problem {
-            LineOrRepeat::Problem(problem) => write!(f, "{problem}"),
-            LineOrRepeat::Repeat { user, first } => write!(
-                f,
-                "{user} stands in line {first} already; one token a user can be imported, so remove \
-                 one line"
-            ),
         }
     }
 }

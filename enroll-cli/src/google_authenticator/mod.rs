@@ -16,5 +16,5 @@ mod option;
 mod taken;
 
 pub(crate) use file::{GoogleFile, GoogleProblem};
-pub(crate) use homes::{HomeError, find, named};
+pub(crate) use homes::{Content, HomeError, find, named};
 pub(crate) use taken::{Unfit, export};

@@ -1,72 +1,55 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! A UsersFile as a whole, line by line in steady memory, however long it is.
+//! A UsersFile as a whole, line by line, however long it is: a file twice, first to find every mistake
+//! and then in the order of the names; a pipe once, as it comes.
 
-use std::collections::hash_map::RandomState;
+use std::collections::HashMap;
+use std::collections::hash_map::{Entry, RandomState};
 use std::fs::File;
 use std::hash::BuildHasher;
 use std::io::{self, BufRead, BufReader};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
 
 use jiff::tz::TimeZone;
 use mfa_proto::UserName;
 use zeroize::Zeroizing;
 
-use super::line::{LineProblem, OathToken, Weakness};
+use super::at::LinesAt;
+use super::line::{LineProblem, OathToken, user_of};
+use super::order::Order;
 use crate::failure::Failure;
+use crate::import_error::{ImportError, Mistakes, Problem};
+use crate::incoming::{Incoming, Sink};
+use crate::weakness::{Place, Tally, Weakness};
 
 /// The longest line, in bytes.
 pub(crate) const LINE_MAX: usize = 4096;
 
-/// So many mistakes are shown; the others are counted.
-const SHOWN: usize = 10;
-
-/// Why a file was not imported.
-#[derive(Debug)]
-pub(crate) enum ImportError {
-    /// It cannot be read.
-    Io(PathBuf, io::Error),
-    /// It has to be read twice, so it must be a file.
-    NotAFile(PathBuf),
-    /// Lines that are wrong, the first ones of so many. Nothing was changed.
-    Lines { file: PathBuf, first: Vec<LineError>, count: u64 },
-    /// The user who was asked for is not in it.
-    NoSuchUser(PathBuf, UserName),
-    /// There is no line in it.
-    Empty(PathBuf),
-    /// It changed between the two readings.
-    Changed { file: PathBuf, added: u64 },
-    /// It was broken off on the way.
-    Interrupted { sent: u64, of: u64, cause: Box<Failure> },
+/// What is asked of a file.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) file: &'a Path,
+    /// This one only.
+    pub(crate) user: Option<&'a UserName>,
+    /// Of the times in the file.
+    pub(crate) zone: &'a TimeZone,
 }
 
-/// A line that is wrong.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct LineError {
-    /// From 1.
-    pub(crate) line: u64,
-    pub(crate) problem: LineOrRepeat,
-}
-
-/// Why a line is wrong.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum LineOrRepeat {
-    /// By itself.
-    Problem(LineProblem),
-    /// The user stands in an earlier line already.
-    Repeat { user: UserName, first: u64 },
-}
-
-/// What the first reading found.
+/// What was found in it.
 pub(crate) struct Checked {
-    /// Lines with a token.
-    pub(crate) tokens: u64,
-    /// Of these, the ones that are wanted.
+    /// Tokens that are wanted.
     pub(crate) wanted: u64,
-    /// How many wanted tokens have which weakness, and the line of the first.
-    pub(crate) weak: Vec<(Weakness, u64, u64)>,
+    pub(crate) weak: Tally,
     /// Whether others than the owner can read the file.
     pub(crate) exposed: bool,
+}
+
+/// A file that was read to its end and has no mistake.
+pub(crate) struct CheckedFile<'a> {
+    wanted: Wanted<'a>,
+    pub(crate) found: Checked,
+    order: Order,
+    lines: LinesAt,
     stamp: Stamp,
 }
 
@@ -78,45 +61,207 @@ struct Stamp {
     written: (i64, i64),
 }
 
-/// The lines of a file that hold a token.
-pub(crate) struct Lines<'a> {
+impl Wanted<'_> {
+    fn io(&self) -> impl Fn(io::Error) -> ImportError {
+        let file = self.file.to_owned();
+        move |error| ImportError::Io(file.clone(), error)
+    }
+
+    /// Whether the file can be read only once, and from its beginning to its end.
+    ///
+    /// # Errors
+    /// [`ImportError::NotAFile`], or it cannot be looked at.
+    pub(crate) fn is_a_pipe(&self) -> Result<bool, ImportError> {
+        let kind = std::fs::metadata(self.file).map_err(self.io())?.file_type();
+        if kind.is_fifo() || kind.is_socket() {
+            Ok(true)
+        } else if kind.is_file() {
+            Ok(false)
+        } else {
+            Err(ImportError::NotAFile(self.file.to_owned()))
+        }
+    }
+
+    fn wants(&self, user: &UserName) -> bool {
+        self.user.is_none_or(|wanted| wanted == user)
+    }
+
+    /// Nobody who is wanted is an error.
+    fn is_met(&self, tokens: u64, wanted: u64) -> Result<(), ImportError> {
+        match (tokens, wanted, self.user) {
+            (0, ..) => Err(ImportError::Empty(self.file.to_owned())),
+            (_, 0, Some(user)) => Err(ImportError::NoSuchUser(self.file.to_owned(), user.clone())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The first reading of a file: every line, before anything is sent. `progress` gets the bytes read.
+///
+/// A user may stand in one line only. pam_oath would try each; the daemon leaves a user alone who
+/// is known, so a second line would be lost without a word. 32 bytes a line are kept, for the order and
+/// to find repeats.
+pub(crate) fn check(
+    wanted: Wanted<'_>,
+    mut progress: impl FnMut(u64),
+) -> Result<CheckedFile<'_>, ImportError> {
+    let file = File::open(wanted.file).map_err(wanted.io())?;
+    let stamp = Stamp::of(&file).map_err(wanted.io())?;
+    let again = file.try_clone().map_err(wanted.io())?;
+    let exposed = file.metadata().is_ok_and(|found| found.mode() & 0o077 != 0);
+    let mut lines = Lines::new(file);
+    let mut found = Checked { wanted: 0, weak: Tally::default(), exposed };
+    let (mut mistakes, mut order) = (Mistakes::default(), Order::default());
+    while let Some(line) = lines.next(wanted.zone).map_err(wanted.io())? {
+        match line.token {
+            Err(problem) => mistakes.note(line.number, Problem::Line(problem)),
+            Ok((token, weaknesses)) => {
+                order.push(&token.user, line.offset, line.number);
+                if wanted.wants(&token.user) {
+                    found.note(&weaknesses, line.number);
+                }
+            }
+        }
+        progress(lines.read);
+    }
+    let mut lines = LinesAt::new(again);
+    let repeats = order
+        .sort(|offset| lines.line(offset).map(|line| Box::from(user_of(line))))
+        .map_err(wanted.io())?;
+    let room = mistakes.room();
+    mistakes.count += repeats.len().saturating_sub(room) as u64;
+    for repeat in repeats.iter().take(room) {
+        let name = user_of(lines.line(repeat.offset).map_err(wanted.io())?).to_owned();
+        if let Ok(user) = UserName::new(name) {
+            mistakes.note(repeat.number, Problem::Repeat { user, first: repeat.first });
+        }
+    }
+    mistakes.into_result(wanted.file.to_owned())?;
+    wanted.is_met(order.len(), found.wanted)?;
+    Ok(CheckedFile { wanted, found, order, lines, stamp })
+}
+
+impl CheckedFile<'_> {
+    /// The second reading, in the order of the names. `now` in Unix seconds.
+    ///
+    /// # Errors
+    /// Those of `sink`, and where the file is no longer the one that was checked.
+    pub(crate) fn feed(mut self, now: u64, sink: &mut dyn Sink) -> Result<Checked, Failure> {
+        let changed = || ImportError::Changed(self.wanted.file.to_owned());
+        for offset in self.order.offsets() {
+            let line = self.lines.line(offset).map_err(self.wanted.io())?;
+            if self.wanted.user.is_some_and(|wanted| wanted.as_str() != user_of(line)) {
+                continue;
+            }
+            // What was right a moment ago is wrong: somebody writes to the file.
+            let (token, _) = token(line, self.wanted.zone).map_err(|_| changed())?;
+            sink.take(incoming(token, now))?;
+        }
+        let stamp = Stamp::of(self.lines.file()).map_err(self.wanted.io())?;
+        if stamp != self.stamp {
+            return Err(changed().into());
+        }
+        Ok(self.found)
+    }
+}
+
+/// The one reading of a pipe, as it comes. Once there is a mistake nothing more is sent, and the rest is
+/// read for others.
+///
+/// Who repeats is found by a hash of his name. Two of a million users are taken for one, and the file
+/// refused, with a chance of one in 37 million; nobody is ever lost.
+pub(crate) fn feed_pipe(
+    wanted: Wanted<'_>,
+    now: u64,
+    sink: &mut dyn Sink,
+    mut progress: impl FnMut(u64),
+) -> Result<Checked, Failure> {
+    let mut lines = Lines::new(File::open(wanted.file).map_err(wanted.io())?);
+    let mut found = Checked { wanted: 0, weak: Tally::default(), exposed: false };
+    let (hasher, mut seen) = (RandomState::new(), HashMap::<u64, u64>::new());
+    let (mut mistakes, mut tokens) = (Mistakes::default(), 0);
+    while let Some(line) = lines.next(wanted.zone).map_err(wanted.io())? {
+        progress(lines.read);
+        let (token, weaknesses) = match line.token {
+            Ok(read) => read,
+            Err(problem) => {
+                mistakes.note(line.number, Problem::Line(problem));
+                continue;
+            }
+        };
+        tokens += 1;
+        match seen.entry(hasher.hash_one(&token.user)) {
+            Entry::Occupied(first) => {
+                let repeat = Problem::Repeat { user: token.user, first: *first.get() };
+                mistakes.note(line.number, repeat);
+                continue;
+            }
+            Entry::Vacant(place) => place.insert(line.number),
+        };
+        if wanted.wants(&token.user) {
+            found.note(&weaknesses, line.number);
+            if mistakes.count == 0 {
+                sink.take(incoming(token, now))?;
+            }
+        }
+    }
+    mistakes.into_result(wanted.file.to_owned())?;
+    wanted.is_met(tokens, found.wanted)?;
+    Ok(found)
+}
+
+impl Checked {
+    fn note(&mut self, weaknesses: &[Weakness], line: u64) {
+        self.wanted += 1;
+        for found in weaknesses {
+            self.weak.note(*found, || Place::Line(line));
+        }
+    }
+}
+
+fn incoming(token: OathToken, now: u64) -> Incoming {
+    let user = token.user.clone();
+    Incoming { user, tokens: vec![token.into_message(now)], account: None }
+}
+
+impl Stamp {
+    fn of(file: &File) -> io::Result<Self> {
+        let found = file.metadata()?;
+        Ok(Self {
+            inode: (found.dev(), found.ino()),
+            size: found.len(),
+            written: (found.mtime(), found.mtime_nsec()),
+        })
+    }
+}
+
+/// The lines that hold a token.
+struct Lines {
     reader: BufReader<File>,
-    path: &'a Path,
     number: u64,
+    /// Bytes read.
     read: u64,
     line: Zeroizing<Vec<u8>>,
-    zone: &'a TimeZone,
 }
 
 /// A line, read.
-pub(crate) struct Line {
-    pub(crate) number: u64,
-    /// Bytes of the file up to its end.
-    pub(crate) position: u64,
-    pub(crate) token: Result<(OathToken, Vec<Weakness>), LineProblem>,
+struct Line {
+    number: u64,
+    /// Where it begins.
+    offset: u64,
+    token: Result<(OathToken, Vec<Weakness>), LineProblem>,
 }
 
-impl<'a> Lines<'a> {
-    pub(crate) fn open(path: &'a Path, zone: &'a TimeZone) -> Result<Self, ImportError> {
-        let file = File::open(path).map_err(|error| ImportError::Io(path.to_owned(), error))?;
-        Ok(Self {
-            reader: BufReader::new(file),
-            path,
-            number: 0,
-            read: 0,
-            line: Zeroizing::new(Vec::with_capacity(LINE_MAX + 1)),
-            zone,
-        })
-    }
-
-    /// Whether the file is still the one that was checked.
-    pub(crate) fn are_those_of(&self, checked: &Checked) -> bool {
-        self.stamp().is_ok_and(|stamp| stamp == checked.stamp)
+impl Lines {
+    fn new(file: File) -> Self {
+        let line = Zeroizing::new(Vec::with_capacity(LINE_MAX + 1));
+        Self { reader: BufReader::with_capacity(64 * 1024, file), number: 0, read: 0, line }
     }
 
     /// The next line that is neither empty nor a comment.
-    pub(crate) fn next(&mut self) -> Result<Option<Line>, ImportError> {
+    fn next(&mut self, zone: &TimeZone) -> io::Result<Option<Line>> {
         loop {
+            let offset = self.read;
             let whole = match self.fill()? {
                 Filled::End => return Ok(None),
                 Filled::Line => true,
@@ -124,32 +269,26 @@ impl<'a> Lines<'a> {
             };
             self.number += 1;
             let token = if whole {
-                match std::str::from_utf8(&self.line) {
-                    Err(_) => Err(LineProblem::Encoding),
-                    Ok(text) => {
-                        let text = text.trim_ascii();
-                        if text.is_empty() || text.starts_with('#') {
-                            continue;
-                        }
-                        OathToken::parse(text, self.zone)
-                    }
+                if is_without_token(&self.line) {
+                    continue;
                 }
+                token(&self.line, zone)
             } else {
                 Err(LineProblem::TooLong)
             };
-            return Ok(Some(Line { number: self.number, position: self.read, token }));
+            return Ok(Some(Line { number: self.number, offset, token }));
         }
     }
 
     /// One line into the buffer, which never grows.
-    fn fill(&mut self) -> Result<Filled, ImportError> {
+    fn fill(&mut self) -> io::Result<Filled> {
         self.line.clear();
         let (mut any, mut fits) = (false, true);
         loop {
             let chunk = match self.reader.fill_buf() {
                 Ok(chunk) => chunk,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(ImportError::Io(self.path.to_owned(), error)),
+                Err(error) => return Err(error),
             };
             if chunk.is_empty() {
                 return Ok(match (any, fits) {
@@ -175,22 +314,6 @@ impl<'a> Lines<'a> {
             }
         }
     }
-
-    fn stamp(&self) -> Result<Stamp, ImportError> {
-        let found = self
-            .reader
-            .get_ref()
-            .metadata()
-            .map_err(|error| ImportError::Io(self.path.to_owned(), error))?;
-        if !found.is_file() {
-            return Err(ImportError::NotAFile(self.path.to_owned()));
-        }
-        Ok(Stamp {
-            inode: (found.dev(), found.ino()),
-            size: found.len(),
-            written: (found.mtime(), found.mtime_nsec()),
-        })
-    }
 }
 
 enum Filled {
@@ -199,117 +322,13 @@ enum Filled {
     TooLong,
 }
 
-/// The first reading: every line, before anything is sent. `progress` gets the bytes read.
-///
-/// A user may stand in one line only. pam_oath would try each; the daemon leaves a user alone who
-/// is known, so a second line would be lost without a word. To find repeats, eight bytes a user
-/// are kept, and only where there are any the file is read once more for their line numbers.
-pub(crate) fn check(
-    path: &Path,
-    wanted: Option<&UserName>,
-    zone: &TimeZone,
-    mut progress: impl FnMut(u64),
-) -> Result<Checked, ImportError> {
-    let mut lines = Lines::open(path, zone)?;
-    let stamp = lines.stamp()?;
-    let exposed = lines.reader.get_ref().metadata().is_ok_and(|found| found.mode() & 0o077 != 0);
-    let mut checked = Checked { tokens: 0, wanted: 0, weak: Vec::new(), exposed, stamp };
-    let mut mistakes = Mistakes::default();
-    let hasher = RandomState::new();
-    let mut users = Vec::new();
-    while let Some(line) = lines.next()? {
-        match line.token {
-            Err(problem) => mistakes.note(line.number, LineOrRepeat::Problem(problem)),
-            Ok((token, weaknesses)) => {
-                users.push(hasher.hash_one(&token.user));
-                checked.tokens += 1;
-                if wanted.is_none_or(|wanted| *wanted == token.user) {
-                    checked.wanted += 1;
-                    weaknesses.iter().for_each(|found| checked.note(*found, line.number));
-                }
-            }
-        }
-        progress(line.position);
-    }
-    let repeated = repeated(users);
-    if !repeated.is_empty() {
-        let hash = |user: &UserName| hasher.hash_one(user);
-        find_repeats(path, zone, hash, &repeated, &mut mistakes)?;
-    }
-    if mistakes.count > 0 {
-        let Mistakes { mut first, count } = mistakes;
-        first.sort_by_key(|error| error.line);
-        return Err(ImportError::Lines { file: path.to_owned(), first, count });
-    }
-    match (checked.tokens, checked.wanted, wanted) {
-        (0, ..) => Err(ImportError::Empty(path.to_owned())),
-        (_, 0, Some(user)) => Err(ImportError::NoSuchUser(path.to_owned(), user.clone())),
-        _ => Ok(checked),
-    }
+fn is_without_token(line: &[u8]) -> bool {
+    matches!(line.trim_ascii_start(), [] | [b'#', ..])
 }
 
-impl Checked {
-    fn note(&mut self, weakness: Weakness, line: u64) {
-        match self.weak.iter_mut().find(|(known, ..)| *known == weakness) {
-            Some((_, count, _)) => *count += 1,
-            None => self.weak.push((weakness, 1, line)),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Mistakes {
-    first: Vec<LineError>,
-    count: u64,
-}
-
-impl Mistakes {
-    fn note(&mut self, line: u64, problem: LineOrRepeat) {
-        self.count += 1;
-        if self.first.len() < SHOWN {
-            self.first.push(LineError { line, problem });
-        }
-    }
-}
-
-/// The hashes that stand there more than once, each as often as it is one too many, sorted.
-fn repeated(mut users: Vec<u64>) -> Vec<u64> {
-    users.sort_unstable();
-    let pairs = users.iter().zip(users.iter().skip(1));
-    pairs.filter(|(one, next)| one == next).map(|(one, _)| *one).collect()
-}
-
-/// Names the lines, by comparing names: equal hashes of different users are no repeat.
-fn find_repeats(
-    path: &Path,
-    zone: &TimeZone,
-    hash: impl Fn(&UserName) -> u64,
-    repeated: &[u64],
-    mistakes: &mut Mistakes,
-) -> Result<(), ImportError> {
-    let before = mistakes.count;
-    let mut seen: Vec<(UserName, u64)> = Vec::new();
-    let mut full = false;
-    let mut lines = Lines::open(path, zone)?;
-    while let Some(line) = lines.next()? {
-        let Ok((token, _)) = line.token else { continue };
-        if repeated.binary_search(&hash(&token.user)).is_err() {
-            continue;
-        }
-        match seen.iter().find(|(user, _)| *user == token.user) {
-            Some((_, first)) => {
-                let repeat = LineOrRepeat::Repeat { user: token.user, first: *first };
-                mistakes.note(line.number, repeat);
-            }
-            None if seen.len() < SHOWN => seen.push((token.user, line.number)),
-            None => full = true,
-        }
-    }
-    if full {
-        // Enough to show; all are counted by their hashes.
-        mistakes.count = before + repeated.len() as u64;
-    }
-    Ok(())
+fn token(line: &[u8], zone: &TimeZone) -> Result<(OathToken, Vec<Weakness>), LineProblem> {
+    let text = std::str::from_utf8(line).map_err(|_| LineProblem::Encoding)?;
+    OathToken::parse(text.trim_ascii(), zone)
 }
 
 #[cfg(test)]

@@ -12,12 +12,10 @@ use mfa_proto::{Blob, UserName};
 use zeroize::Zeroizing;
 
 use super::last_use::LastUse;
+use crate::weakness::Weakness;
 
 /// The longest type, in bytes: `HOTP/T30` and its like.
 const TYPE_MAX: usize = 8;
-
-/// RFC 4226, 4, R6: a secret must have at least 128 bits.
-const SECRET_GOOD: usize = 16;
 
 /// A token as a line describes it.
 pub(crate) struct OathToken {
@@ -26,19 +24,6 @@ pub(crate) struct OathToken {
     digits: Digits,
     moving: Moving,
     last: LastUse,
-}
-
-/// A setting that is taken over but weaker than it should be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Weakness {
-    /// Fewer bits than RFC 4226 demands.
-    ShortSecret,
-    /// All bytes of the secret are the same, as in the README of pam_oath.
-    ConstantSecret,
-    /// Codes stay current for longer than 30 s.
-    LongPeriod,
-    /// The last code has no time, so it stays spent only if it was used just now.
-    LastUseWithoutTime,
 }
 
 /// What a line must have and has not. No variant carries what may be a secret or a code, also where
@@ -144,7 +129,11 @@ impl OathToken {
         if columns.next().is_some() {
             return Err(LineProblem::Surplus);
         }
-        let mut weaknesses = weaknesses(&secret, kind);
+        let period = match kind {
+            Kind::Event => None,
+            Kind::Time(period) => Some(period.get()),
+        };
+        let mut weaknesses = Weakness::of_token(secret.expose(), period);
         let moving = match kind {
             Kind::Event => Moving::Event { counter: number(counter)? },
             Kind::Time(period) => {
@@ -183,6 +172,12 @@ impl OathToken {
             barred: Vec::new(),
         }
     }
+}
+
+/// The user of a line that was parsed before.
+pub(super) fn user_of(line: &[u8]) -> &str {
+    let text = std::str::from_utf8(line).unwrap_or_default();
+    text.split_ascii_whitespace().nth(1).unwrap_or_default()
 }
 
 /// `HOTP`, `HOTP/E[/digits]` or `HOTP/Tseconds[/digits]`.
@@ -245,21 +240,6 @@ fn number(text: &str) -> Result<u64, LineProblem> {
     } else {
         Err(LineProblem::Counter)
     }
-}
-
-fn weaknesses(secret: &Secret, kind: Kind) -> Vec<Weakness> {
-    let bytes = secret.expose();
-    let mut found = Vec::new();
-    if bytes.len() < SECRET_GOOD {
-        found.push(Weakness::ShortSecret);
-    }
-    if bytes.iter().all(|byte| Some(byte) == bytes.first()) {
-        found.push(Weakness::ConstantSecret);
-    }
-    if matches!(kind, Kind::Time(period) if period.get() > 30) {
-        found.push(Weakness::LongPeriod);
-    }
-    found
 }
 
 #[cfg(test)]

@@ -7,9 +7,11 @@
 //! HOTP      bob    -  00112233445566778899aabbccddeeff  7  162583  2026-11-23T21:14:05L
 //! ```
 
+mod at;
 mod file;
 mod last_use;
 mod line;
+mod order;
 
-pub(crate) use file::{Checked, ImportError, LineError, LineOrRepeat, Lines, check};
-pub(crate) use line::Weakness;
+pub(crate) use file::{Checked, Wanted, check, feed_pipe};
+pub(crate) use line::LineProblem;
