@@ -140,7 +140,7 @@ impl Failure {
             Self::Import(ImportError::Interrupted { cause, .. } | ImportError::Unknown(cause)) => {
                 cause.exit()
             }
-            Self::Import(ImportError::WhoseFile) => Exit::Usage,
+            Self::Import(ImportError::WhoseFile | ImportError::HomesOfOthers) => Exit::Usage,
             Self::NoOwnName { .. }
             | Self::NoDisplay
             | Self::NoDefaultTokenFile

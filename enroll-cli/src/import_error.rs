@@ -37,6 +37,8 @@ pub(crate) enum ImportError {
     Google(PathBuf, GoogleProblem),
     /// A file of google_authenticator does not say whose it is.
     WhoseFile,
+    /// Homes have files of google_authenticator only.
+    HomesOfOthers,
     /// The homes cannot be looked through.
     Homes(HomeError),
     /// Nobody has a file in his home.
@@ -139,6 +141,9 @@ impl fmt::Display for ImportError {
             Self::WhoseFile => f.write_str(
                 "a file of google_authenticator does not say whose it is; name the user with \
                  --user, or read the files of all homes with --homes",
+            ),
+            Self::HomesOfOthers => f.write_str(
+                "homes have files of google_authenticator only; leave out --homes and name a file",
             ),
             Self::Homes(error) => write!(f, "{error}"),
             Self::NoHomes => f.write_str("no home has a .google_authenticator"),

@@ -14,7 +14,7 @@ mod read;
 mod write;
 
 pub(crate) use entry::EntryProblem;
-pub(crate) use read::{Read, feed};
+pub(crate) use read::feed;
 pub(crate) use write::Document;
 
 /// The version of the document that is written and read.

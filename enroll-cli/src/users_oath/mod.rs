@@ -13,5 +13,5 @@ mod last_use;
 mod line;
 mod order;
 
-pub(crate) use file::{Checked, Wanted, check, feed_pipe};
+pub(crate) use file::{Wanted, check, feed_pipe};
 pub(crate) use line::LineProblem;

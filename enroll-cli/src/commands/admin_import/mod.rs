@@ -117,8 +117,7 @@ fn read(arguments: &Import, now: u64, bars: &Bars, sink: &mut dyn Sink) -> Resul
             Ok(found)
         }
         (ImportFormat::GoogleAuthenticator, None) => homes(user, now, sink),
-        // The command line demands a file.
-        (_, None) => Err(ImportError::WhoseFile.into()),
+        (_, None) => Err(ImportError::HomesOfOthers.into()),
     }
 }
 
