@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Revoke(Revoke),
     /// Show what a login would get and the rule that decides it
     Explain(Explain),
-    /// List, unlock, invite and import users, make bypass codes
+    /// List, unlock, invite and import users, make bypass codes, reload the configuration
     Admin {
         #[command(subcommand)]
         command: Admin,
@@ -216,6 +216,8 @@ pub(crate) enum Admin {
     },
     /// Take over users from another system; who is known already is left as he is
     Import(Import),
+    /// Have the daemon read its configuration again; one with a mistake changes nothing
+    Reload,
 }
 
 #[derive(Args)]

@@ -23,6 +23,7 @@ pub(crate) const ASK_FIRST: &str = "First code: ";
 pub(crate) const ASK_CODE: &str = "One-time code: ";
 pub(crate) const NOBODY: &str = "Nobody is known yet.";
 pub(crate) const ACCEPTED: &str = "Accepted.";
+pub(crate) const RELOADED: &str = "The daemon has read its configuration again.";
 pub(crate) const CHECKING_GROUP: &str =
     "The daemon offers a Diffie-Hellman group of its own. Checking it takes some seconds.";
 pub(crate) const CURRENT_NEEDED: &str =
@@ -175,6 +176,13 @@ pub(crate) fn revoked(name: &str, left: u8) -> String {
         0 => format!("Token {name:?} is gone. No token is left."),
         _ => format!("Token {name:?} is gone; {left} left."),
     }
+}
+
+pub(crate) fn needs_restart(keys: &[String]) -> String {
+    format!(
+        "{} changed, but only a restart applies it: systemctl restart mfa.service",
+        printable(&keys.join(", "))
+    )
 }
 
 pub(crate) fn unlocked(user: &str) -> String {

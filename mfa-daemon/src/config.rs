@@ -2,11 +2,13 @@
 //! `mfa.toml`: every key with its default and range. An unknown key or a bad value is an error that
 //! names the line; there are no silent defaults for a file that cannot be read.
 
+mod place;
 mod rule;
 
 use std::fmt;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,8 +16,13 @@ use mfa_crypto::{Algorithm, Digits, Period};
 use serde::{Deserialize, Deserializer, de};
 
 pub use self::rule::RuleError;
+use crate::master_key::KeySource;
+use crate::metrics::serve::is_loopback;
 pub use crate::policy::rule::Enrollment;
 use crate::policy::rule::Rule;
+
+/// Where the master key is kept unless the configuration says otherwise.
+const DEFAULT_KEY_FILE: &str = "/var/lib/mfa/master.key";
 
 /// The whole configuration.
 #[derive(Deserialize, Debug)]
@@ -37,12 +44,27 @@ pub struct Config {
     pub token: TokenConfig,
     /// What wrong codes lead to.
     pub lockout: LockoutConfig,
+    /// Who may read what the daemon counts.
+    pub metrics: MetricsConfig,
     /// `[[rule]]`, as written.
     #[serde(rename = "rule")]
     written: Vec<rule::Placed>,
     /// The rules, in their order.
     #[serde(skip)]
     pub rules: Arc<[Rule]>,
+    /// The file that says all this.
+    #[serde(skip)]
+    pub source: Source,
+}
+
+/// Where a configuration is read, and read again.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether it must be there. The default path may be empty, since every key has a default; but what
+    /// was there once and is gone is a mistake, and never a reason to forget all rules.
+    pub required: bool,
 }
 
 /// `[store]`
@@ -54,11 +76,13 @@ pub struct StoreConfig {
 }
 
 /// `[master_key]`
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Debug, Clone, PartialEq, Eq, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct MasterKeyConfig {
-    /// 32 bytes, made at the first start.
-    pub file: AbsolutePath,
+    /// 32 bytes, made at the first start. Not beside `credential`.
+    file: Option<AbsolutePath>,
+    /// The name of a credential of the service, in place of a file.
+    credential: Option<CredentialName>,
 }
 
 /// `[exchange]`
@@ -106,6 +130,18 @@ pub struct LockoutConfig {
     pub hard_limit: Within<1, 1000>,
 }
 
+/// `[metrics]`
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// Where they are served, unless systemd passes a socket; empty for nowhere.
+    pub listen: Loopback,
+}
+
+/// An address and port that only this host reaches, or none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Loopback(Option<SocketAddr>);
+
 /// A whole number from `LOW` to `HIGH`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Within<const LOW: u64, const HIGH: u64>(u64);
@@ -113,6 +149,11 @@ pub struct Within<const LOW: u64, const HIGH: u64>(u64);
 /// A path that does not depend on where the daemon was started.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AbsolutePath(PathBuf);
+
+/// The name of a credential, systemd.exec(5): a file name. Of letters, digits, `.`, `_` and `-`, so that
+/// it stands in a command as it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CredentialName(String);
 
 /// `store.url`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -126,10 +167,26 @@ pub enum StoreUrl {
 pub enum ConfigError {
     /// The file cannot be read.
     Unreadable(PathBuf, io::Error),
-    /// The file is not as it must be; the text names the line.
-    Invalid(PathBuf, Box<toml::de::Error>),
+    /// The file is not as it must be.
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u32,
+        /// What stands there.
+        written: String,
+        /// What is wrong with it.
+        error: Box<toml::de::Error>,
+    },
     /// The values are each in range but do not fit each other.
-    Contradiction(PathBuf, &'static str),
+    Contradiction {
+        /// The file.
+        path: PathBuf,
+        /// That of one of them.
+        line: u32,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A rule contradicts itself.
     Rule(PathBuf, RuleError),
 }
@@ -140,8 +197,13 @@ impl fmt::Display for ConfigError {
             Self::Unreadable(path, error) => {
                 write!(f, "cannot read the configuration {}: {error}", path.display())
             }
-            Self::Invalid(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Contradiction(path, what) => write!(f, "{}: {what}", path.display()),
+            Self::Invalid { path, line, written, error } => {
+                let what = error.message().trim_end().replace('\n', ", ");
+                write!(f, "{}: line {line}, {written:?}: {what}", path.display())
+            }
+            Self::Contradiction { path, line, what } => {
+                write!(f, "{}: line {line}: {what}", path.display())
+            }
             Self::Rule(path, RuleError { line, what }) => {
                 write!(f, "{}: the rule at line {line}: {what}", path.display())
             }
@@ -152,18 +214,33 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
-    /// Reads and checks the file. A missing file is an error only where `path` was asked for by
-    /// name; the default path may be absent, since every key has a default.
+    /// Reads and checks the file. Where it is there, the configuration's own source requires it.
     ///
     /// # Errors
     /// [`ConfigError`] names file and line.
-    pub fn load(path: &Path, required: bool) -> Result<Self, ConfigError> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => String::new(),
+    pub fn load(source: &Source) -> Result<Self, ConfigError> {
+        let Source { path, required } = source;
+        let (text, found) = match fs::read_to_string(path) {
+            Ok(text) => (text, true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => {
+                (String::new(), false)
+            }
             Err(error) => return Err(ConfigError::Unreadable(path.to_owned(), error)),
         };
-        Self::parse(&text, path)
+        let mut config = Self::parse(&text, path)?;
+        config.source.required = found;
+        Ok(config)
+    }
+
+    /// Takes over from `running` what only a start can change, and names the keys that are written
+    /// otherwise here: they wait for one.
+    pub fn keep_until_restart(&mut self, running: &Self) -> Vec<&'static str> {
+        let mut waiting = Vec::new();
+        keep(&mut self.socket, &running.socket, "socket", &mut waiting);
+        keep(&mut self.store.url, &running.store.url, "store.url", &mut waiting);
+        keep(&mut self.master_key, &running.master_key, "master_key", &mut waiting);
+        keep(&mut self.metrics.listen, &running.metrics.listen, "metrics.listen", &mut waiting);
+        waiting
     }
 
     /// Checks the text of a file; `path` is for messages.
@@ -171,31 +248,63 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names file and line.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let mut config: Self = toml::from_str(text)
-            .map_err(|error| ConfigError::Invalid(path.to_owned(), Box::new(error)))?;
+        let mut config: Self = toml::from_str(text).map_err(|error| {
+            let line = place::line_at(text, error.span().map_or(0, |span| span.start));
+            let written = place::quote(text, line);
+            ConfigError::Invalid { path: path.to_owned(), line, written, error: Box::new(error) }
+        })?;
         config.rules = rule::rules(std::mem::take(&mut config.written), text)
             .map_err(|error| ConfigError::Rule(path.to_owned(), error))?
             .into();
-        if config.issuer.as_deref() == Some("") || config.admin_group.is_empty() {
-            return Err(ConfigError::Contradiction(
-                path.to_owned(),
-                "issuer and admin_group may be left out, but not empty",
+        if let Some((places, what)) = config.contradiction() {
+            let lines = places.iter().filter_map(|(table, key)| place::line_of(text, table, key));
+            let line = lines.max().unwrap_or(1);
+            return Err(ConfigError::Contradiction { path: path.to_owned(), line, what });
+        }
+        config.source = Source { path: path.to_owned(), required: true };
+        Ok(config)
+    }
+
+    /// The keys that do not fit each other, as table and key, and what is wrong with them.
+    fn contradiction(&self) -> Option<(Vec<(&'static str, &'static str)>, &'static str)> {
+        let lockout = &self.lockout;
+        if self.issuer.as_deref() == Some("") {
+            return Some((vec![("", "issuer")], "issuer may be left out, but not empty"));
+        }
+        if self.admin_group.is_empty() {
+            return Some((vec![("", "admin_group")], "admin_group may be left out, but not empty"));
+        }
+        if self.master_key.file.is_some() && self.master_key.credential.is_some() {
+            return Some((
+                vec![("master_key", "file"), ("master_key", "credential")],
+                "the master key is in a file or in a credential, not in both",
             ));
         }
-        let lockout = &config.lockout;
         if lockout.max_seconds.get() < lockout.base_seconds.get() {
-            return Err(ConfigError::Contradiction(
-                path.to_owned(),
+            return Some((
+                vec![("lockout", "max_seconds"), ("lockout", "base_seconds")],
                 "lockout.max_seconds is less than lockout.base_seconds",
             ));
         }
         if lockout.hard_limit.get() < lockout.free_attempts.get() {
-            return Err(ConfigError::Contradiction(
-                path.to_owned(),
+            return Some((
+                vec![("lockout", "hard_limit"), ("lockout", "free_attempts")],
                 "lockout.hard_limit is less than lockout.free_attempts",
             ));
         }
-        Ok(config)
+        None
+    }
+}
+
+fn keep<T: Clone + PartialEq>(
+    written: &mut T,
+    running: &T,
+    key: &'static str,
+    waiting: &mut Vec<&'static str>,
+) {
+    if written != running {
+        waiting.push(key);
+        written.clone_from(running);
     }
 }
 
@@ -210,8 +319,10 @@ impl Default for Config {
             exchange: ExchangeConfig::default(),
             token: TokenConfig::default(),
             lockout: LockoutConfig::default(),
+            metrics: MetricsConfig::default(),
             written: Vec::new(),
             rules: Arc::default(),
+            source: Source::default(),
         }
     }
 }
@@ -222,9 +333,18 @@ impl Default for StoreConfig {
     }
 }
 
-impl Default for MasterKeyConfig {
-    fn default() -> Self {
-        Self { file: AbsolutePath("/var/lib/mfa/master.key".into()) }
+impl MasterKeyConfig {
+    /// Where the key is, `credentials` being the directory in which systemd passes credentials.
+    #[must_use]
+    pub fn source(&self, credentials: Option<&Path>) -> KeySource {
+        match (&self.credential, &self.file) {
+            (Some(CredentialName(name)), _) => KeySource::Credential {
+                name: name.clone(),
+                path: credentials.map(|directory| directory.join(name)),
+            },
+            (None, Some(file)) => KeySource::File(file.as_path().to_owned()),
+            (None, None) => KeySource::File(DEFAULT_KEY_FILE.into()),
+        }
     }
 }
 
@@ -294,6 +414,44 @@ impl<'de> Deserialize<'de> for AbsolutePath {
             Ok(Self(path))
         } else {
             Err(de::Error::custom(format_args!("{} is not an absolute path", path.display())))
+        }
+    }
+}
+
+impl Loopback {
+    /// The address.
+    #[must_use]
+    pub fn get(self) -> Option<SocketAddr> {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Loopback {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        let address = text.parse().ok().filter(|at: &SocketAddr| at.port() != 0 && is_loopback(at));
+        address.map(|address| Self(Some(address))).ok_or_else(|| {
+            de::Error::custom(format_args!(
+                "{text:?} is not a loopback address and a port, such as 127.0.0.1:9464"
+            ))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for CredentialName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let known = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
+        if (1..=255).contains(&name.len())
+            && !name.starts_with(['.', '-'])
+            && name.chars().all(known)
+        {
+            Ok(Self(name))
+        } else {
+            Err(de::Error::custom(format_args!("{name:?} is not the name of a credential")))
         }
     }
 }

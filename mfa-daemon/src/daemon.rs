@@ -12,6 +12,7 @@ use tracing::error;
 use crate::caller;
 use crate::clock_sync::ClockWatch;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::policy::due;
 use crate::policy::grace::Graces;
 use crate::policy::lockout::LockoutRules;
@@ -34,6 +35,8 @@ pub const CLOCK_FLOOR: u64 = 1_793_491_200;
 pub struct Daemon {
     /// What the configuration says, replaced as a whole by a reload.
     pub settings: RwLock<Arc<Settings>>,
+    /// Held while they are.
+    pub reloading: tokio::sync::Mutex<()>,
     /// Users.
     pub store: Store,
     /// Their secrets' key.
@@ -50,6 +53,8 @@ pub struct Daemon {
     pub clock: Clock,
     /// Seconds of a clock that is never set, `CLOCK_BOOTTIME`: for what lasts so long and no longer.
     pub uptime: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Exchanges computed at the same time: their arithmetic must not take both cores from logins.
     pub exchanges: tokio::sync::Semaphore,
     /// Imports at the same time: one.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The master key's file: 32 bytes that only the daemon may read.
+//! The master key: 32 bytes that only the daemon may read, in a file that the first start makes, or in
+//! a credential that systemd passes and only an administrator makes.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -15,6 +16,45 @@ use crate::store::beside;
 
 const LEN: usize = 32;
 
+/// Where the master key comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KeySource {
+    /// A file of the daemon's.
+    File(PathBuf),
+    /// A credential of the service, systemd.exec(5): there when it starts, never changed by it.
+    Credential {
+        /// Its name.
+        name: String,
+        /// The file that systemd has put it into; `None` where it passes no credentials.
+        path: Option<PathBuf>,
+    },
+}
+
+impl KeySource {
+    /// The key; `None` where a first start may make one.
+    ///
+    /// # Errors
+    /// [`MasterKeyError`], also where there is no such credential.
+    pub fn load(&self) -> Result<Option<MasterKey>, MasterKeyError> {
+        match self {
+            Self::File(path) => load(path),
+            Self::Credential { name, path } => {
+                let found = path.as_deref().map_or(Ok(None), |path| read(path, Kept::BySystemd))?;
+                found.map(Some).ok_or_else(|| MasterKeyError::NoCredential(name.clone()))
+            }
+        }
+    }
+
+    /// What messages name.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Credential { name, path } => path.as_deref().unwrap_or(Path::new(name)),
+        }
+    }
+}
+
 /// Why there is no master key.
 #[derive(Debug)]
 pub enum MasterKeyError {
@@ -28,6 +68,8 @@ pub enum MasterKeyError {
     Owner(PathBuf, u32),
     /// It has not 32 bytes.
     Length(PathBuf, u64),
+    /// systemd passes no credential of this name.
+    NoCredential(String),
 }
 
 impl fmt::Display for MasterKeyError {
@@ -53,17 +95,40 @@ impl fmt::Display for MasterKeyError {
                 "master key {} has {len} bytes instead of {LEN}; restore it from your backup",
                 path.display()
             ),
+            Self::NoCredential(name) => write!(
+                f,
+                "systemd passes no credential {name:?} to this service (master_key.credential). Where \
+                 there are users already, restore the key that belongs to them. For a new store make \
+                 one: `head -c32 /dev/urandom | systemd-creds encrypt --name={name} - \
+                 /etc/credstore.encrypted/{name}`; and pass it, in `systemctl edit mfa.service`: \
+                 `[Service]` and below it \
+                 `LoadCredentialEncrypted={name}:/etc/credstore.encrypted/{name}`"
+            ),
         }
     }
 }
 
 impl std::error::Error for MasterKeyError {}
 
+/// Whose a key's file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// The daemon's.
+    ByUs,
+    /// systemd's, which makes it readable for the service's user: as its owner, or by an access control
+    /// list, whose mask stat(2) shows as the group's bits.
+    BySystemd,
+}
+
 /// Reads the key; `None` where there is no file at all.
 ///
 /// # Errors
 /// [`MasterKeyError`] for a file that is not exactly as it must be.
 pub fn load(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
+    read(path, Kept::ByUs)
+}
+
+fn read(path: &Path, kept: Kept) -> Result<Option<MasterKey>, MasterKeyError> {
     let io_error = |error| MasterKeyError::Io(path.to_owned(), error);
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let mut file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
@@ -79,7 +144,9 @@ pub fn load(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
         return Err(MasterKeyError::NotAFile(path.to_owned()));
     }
     let mode = found.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    let listed = kept == Kept::BySystemd && found.uid() == 0 && found.gid() == 0;
+    let closed = if listed { 0o037 } else { 0o077 };
+    if mode & closed != 0 {
         return Err(MasterKeyError::Mode(path.to_owned(), mode));
     }
     let me = nix::unistd::geteuid().as_raw();
@@ -131,6 +198,44 @@ mod tests {
         let other = MasterKey::generate(&mut SysRng).unwrap();
         assert!(create(&path, &other).is_err());
         assert_eq!(load(&path).unwrap().unwrap().id(), key.id());
+    }
+
+    #[test]
+    fn a_credential_is_read_where_only_the_service_can_read_it_and_never_made() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("mfa.master-key");
+        let of = |path: Option<&Path>| KeySource::Credential {
+            name: "mfa.master-key".to_owned(),
+            path: path.map(Path::to_owned),
+        };
+        for none in [of(None), of(Some(&path))] {
+            let error = none.load().err().unwrap().to_string();
+            assert!(error.contains("systemd-creds encrypt --name=mfa.master-key"), "{error}");
+            assert!(error.contains("LoadCredentialEncrypted=mfa.master-key:"), "{error}");
+        }
+        assert!(!path.exists());
+        fs::write(&path, [7; LEN]).unwrap();
+        let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o400);
+        assert_eq!(
+            of(Some(&path)).load().unwrap().unwrap().id(),
+            load(&path).unwrap().unwrap().id()
+        );
+        for others in [0o404, 0o420, 0o410] {
+            mode(others);
+            assert!(matches!(of(Some(&path)).load(), Err(MasterKeyError::Mode(..))), "{others:o}");
+        }
+        // A list's mask; as a file of ours it would be open to a group.
+        mode(0o440);
+        assert!(matches!(load(&path), Err(MasterKeyError::Mode(_, 0o440))));
+        let of_root = fs::metadata(&path).unwrap().uid() == 0;
+        assert_eq!(of(Some(&path)).load().is_ok(), of_root);
+        mode(0o400);
+        for len in [0, 31, 33] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            fs::write(&path, vec![0; len]).unwrap();
+            assert!(matches!(of(Some(&path)).load(), Err(MasterKeyError::Length(..))), "{len}");
+        }
     }
 
     #[test]

@@ -2,25 +2,28 @@
 //! Start and stop: arguments, configuration, store, socket, signals.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{CommandFactory, Parser, parser::ValueSource};
-use tokio::signal::unix::{SignalKind, signal};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::clock_sync::{ClockWatch, clock_state};
-use crate::config::{Config, ConfigError, StoreUrl};
-use crate::daemon::{CLOCK_FLOOR, Daemon, GroupLoadError, Settings};
+use crate::config::{Source, StoreUrl};
+use crate::daemon::{CLOCK_FLOOR, Daemon, Settings};
 use crate::policy::rule::Rule;
+use crate::reload::SettingsError;
 use crate::server::Queue;
 use crate::socket::{Listening, SocketError};
 use crate::store::{self, StoreError};
-use crate::{log, server};
+use crate::{log, metrics, server};
 
 /// Keeps second-factor secrets and checks one-time codes for pam_mfa.
 #[derive(Parser, Debug)]
@@ -45,23 +48,19 @@ const EXCHANGE_WORKERS: usize = 1;
 /// Why the daemon does not run.
 #[derive(Debug)]
 enum StartError {
-    Config(ConfigError),
-    Group(GroupLoadError),
+    Settings(SettingsError),
     Store(StoreError),
     Socket(SocketError),
     System(&'static str, std::io::Error),
-    HostName,
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(error) => write!(f, "{error}"),
-            Self::Group(error) => write!(f, "{error}"),
+            Self::Settings(error) => write!(f, "{error}"),
             Self::Store(error) => write!(f, "{error}"),
             Self::Socket(error) => write!(f, "{error}"),
             Self::System(what, error) => write!(f, "{what}: {error}"),
-            Self::HostName => write!(f, "this host has no usable name; set issuer in mfa.toml"),
         }
     }
 }
@@ -80,7 +79,8 @@ pub fn main() -> ExitCode {
     let journal = std::env::var_os("JOURNAL_STREAM").is_some();
     log::start(level, journal);
     let named = matches.value_source("config") != Some(ValueSource::DefaultValue);
-    let result = start(&arguments.config, named, arguments.check);
+    let source = Source { path: arguments.config, required: named };
+    let result = start(&source, arguments.check);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -90,13 +90,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
-    let config = Config::load(path, named).map_err(StartError::Config)?;
-    let issuer = issuer(&config)?;
-    let group = Daemon::load_group(&config.exchange.group).map_err(StartError::Group)?;
+fn start(source: &Source, check: bool) -> Result<(), StartError> {
+    let settings = Settings::load(source).map_err(StartError::Settings)?;
+    let config = &settings.config;
     if check {
         tell_unknown_groups(&config.rules);
-        info!(config = %path.display(), "the configuration is valid");
+        info!(config = %source.path.display(), "the configuration is valid");
         return Ok(());
     }
     keep_memory_private()?;
@@ -112,14 +111,27 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
             "the clock is in the past: every code will be denied until it is set"
         );
     }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::System("cannot start the event loop", error))?;
+    // Before there is anything that must be put in order at the end.
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::catch().map_err(|error| StartError::System("cannot catch signals", error))?
+    };
+    let metrics = Arc::<metrics::Metrics>::default();
     let StoreUrl::Sqlite(database) = &config.store.url;
-    let (store, vault, _lock) =
-        store::open(database, config.master_key.file.as_path()).map_err(StartError::Store)?;
-    let listening = Listening::new(config.socket.as_path()).map_err(StartError::Socket)?;
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let key = config.master_key.source(credentials.as_deref());
+    let (store, vault, _lock) = store::open(database, &key, &metrics).map_err(StartError::Store)?;
+    let mut listening = Listening::new(config.socket.as_path()).map_err(StartError::Socket)?;
     let queue = listening.queue();
+    let for_metrics = metrics_listener(listening.take_metrics(), config.metrics.listen.get());
     let (listener, _removal) = listening.split();
     let daemon = Arc::new(Daemon {
-        settings: RwLock::new(Arc::new(Settings { config, issuer, group })),
+        settings: RwLock::new(Arc::new(settings)),
+        reloading: tokio::sync::Mutex::default(),
         store,
         vault: Arc::new(vault),
         unknown: Arc::default(),
@@ -128,15 +140,54 @@ fn start(path: &Path, named: bool, check: bool) -> Result<(), StartError> {
         clock_watch: ClockWatch::new(clock_state),
         clock,
         uptime,
+        metrics,
         exchanges: tokio::sync::Semaphore::new(EXCHANGE_WORKERS),
         imports: Arc::new(tokio::sync::Semaphore::new(1)),
     });
     daemon.clock_watch.look(uptime());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| StartError::System("cannot start the event loop", error))?;
-    runtime.block_on(serve(listener, queue, daemon))
+    runtime.block_on(serve(listener, queue, for_metrics, daemon, signals))
+}
+
+/// Those that mean something here.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn catch() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Where metrics are served, if anywhere: on systemd's socket, or on the configured address. Logins do not
+/// wait for an address to become free, so it is no error that ends the daemon.
+fn metrics_listener(
+    passed: Option<std::net::TcpListener>,
+    configured: Option<SocketAddr>,
+) -> Option<std::net::TcpListener> {
+    let listener = match (passed, configured) {
+        (Some(passed), _) => Ok(passed),
+        (None, Some(address)) => std::net::TcpListener::bind(address),
+        (None, None) => return None,
+    };
+    let listening = listener.and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        if !metrics::serve::is_loopback(&listener.local_addr()?) {
+            return Err(std::io::Error::other("it is not a loopback address"));
+        }
+        Ok(listener)
+    });
+    listening
+        .inspect_err(|error| {
+            error!(%error, "no metrics: cannot listen for them (below systemd, enable mfa-metrics.socket)");
+        })
+        .ok()
 }
 
 /// A name that is misspelt in a rule fits nobody, and the rule says nothing. No error: the name service
@@ -160,41 +211,59 @@ fn tell_unknown_groups(rules: &[Rule]) {
 async fn serve(
     listener: std::os::unix::net::UnixListener,
     queue: Queue,
+    for_metrics: Option<std::net::TcpListener>,
     daemon: Arc<Daemon>,
+    mut signals: Signals,
 ) -> Result<(), StartError> {
     let system = |error| StartError::System("cannot listen", error);
     let listener = tokio::net::UnixListener::from_std(listener).map_err(system)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
     let (stop, stopped) = watch::channel(false);
+    let reloading = tokio::spawn(reload_on(signals.hangup, Arc::clone(&daemon)));
+    let exposing = for_metrics
+        .map(tokio::net::TcpListener::from_std)
+        .transpose()
+        .map_err(system)?
+        .map(|listener| tokio::spawn(metrics::serve::serve(listener, Arc::clone(&daemon))));
+    let census = Arc::clone(&daemon);
     let serving = tokio::spawn(server::serve(listener, queue, daemon, stopped));
-    tell_systemd(sd_notify::NotifyState::Ready);
+    tell_systemd(&[NotifyState::Ready]);
     info!(version = env!("CARGO_PKG_VERSION"), "ready");
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = signals.terminate.recv() => {}
+        _ = signals.interrupt.recv() => {}
     }
-    tell_systemd(sd_notify::NotifyState::Stopping);
+    // No "ready" may follow.
+    reloading.abort();
+    if let Some(exposing) = exposing {
+        exposing.abort();
+    }
+    census.metrics.census.stop();
+    tell_systemd(&[NotifyState::Stopping]);
     info!("stopping");
     let _ = stop.send(true);
     serving.await.map_err(|error| StartError::System("the server failed", error.into()))
 }
 
-/// `NOTIFY_SOCKET`, sd_notify(3); without systemd this does nothing.
-fn tell_systemd(state: sd_notify::NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        warn!(%error, "cannot notify systemd");
+/// SIGHUP: a new configuration, or the old one and the reason in the log. systemd waits from "reloading",
+/// with its moment, to "ready", sd_notify(3); the daemon serves all the while.
+async fn reload_on(mut hangup: Signal, daemon: Arc<Daemon>) {
+    while hangup.recv().await.is_some() {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell_systemd(&[NotifyState::Reloading, now]),
+            Err(error) => warn!(%error, "cannot tell systemd when the reload began"),
+        }
+        match daemon.reload().await {
+            Ok(_) => info!("the configuration was read again"),
+            Err(error) => error!(%error, "not reloaded: the old configuration holds"),
+        }
+        tell_systemd(&[NotifyState::Ready]);
     }
 }
 
-fn issuer(config: &Config) -> Result<String, StartError> {
-    match &config.issuer {
-        Some(issuer) => Ok(issuer.clone()),
-        None => nix::unistd::gethostname()
-            .ok()
-            .and_then(|name| name.into_string().ok())
-            .filter(|name| !name.is_empty())
-            .ok_or(StartError::HostName),
+/// `NOTIFY_SOCKET`, sd_notify(3); without systemd this does nothing.
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!(%error, "cannot notify systemd");
     }
 }
 

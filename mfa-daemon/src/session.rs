@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The state of a connection's key exchange. It begins and ends with the connection.
 
-use mfa_crypto::{ExchangeError, ServerExchange, Session};
+use mfa_crypto::{ExchangeError, Group, ServerExchange, Session};
 use mfa_proto::UserName;
 use mfa_proto::exchange::Purpose;
 
@@ -14,6 +14,8 @@ pub enum Exchange {
     /// Nothing was said yet, or it failed.
     #[default]
     None,
+    /// `params` was answered with this group. It stays good here when a reload offers others another.
+    Named(Group),
     /// `kex_reply` was sent, `kex_finish` is awaited.
     Offered(Subject, Box<ServerExchange>),
     /// Both sides have confirmed.
@@ -29,6 +31,8 @@ pub struct Subject {
     pub purpose: Purpose,
     /// For whom.
     pub user: UserName,
+    /// In which group, also of what replaces its keys.
+    pub group: Group,
     /// When the exchange that made the current keys began, in seconds of a clock that is never set.
     pub since: u64,
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The listening socket: the one that systemd passes, or the daemon's own.
+//! The listening sockets: those that systemd passes, or the daemon's own.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub struct Listening {
     pub listener: UnixListener,
     /// The daemon's own socket, removed when it stops; `None` where systemd keeps it.
     own: Option<Own>,
+    /// One for metrics, where systemd passes it.
+    metrics: Option<TcpListener>,
 }
 
 struct Own {
@@ -31,7 +34,8 @@ struct Own {
 /// Why there is no socket.
 #[derive(Debug)]
 pub enum SocketError {
-    /// What systemd passed is no Unix stream socket, or more than one.
+    /// What systemd passed is neither a Unix stream socket nor one for metrics, or there are two of a
+    /// kind.
     Passed(io::Error),
     /// The path cannot be used.
     Path(PathBuf, io::Error),
@@ -54,17 +58,12 @@ impl fmt::Display for SocketError {
 impl std::error::Error for SocketError {}
 
 impl Listening {
-    /// Takes systemd's socket (`LISTEN_FDS`, sd_listen_fds(3)) or makes one at `path`.
+    /// Takes systemd's sockets (`LISTEN_FDS`, sd_listen_fds(3)) or makes one at `path`.
     ///
     /// # Errors
     /// [`SocketError`].
     pub fn new(path: &Path) -> Result<Self, SocketError> {
-        let mut sockets = ListenFd::from_env();
-        if sockets.len() > 1 {
-            let more = io::Error::other("there is more than one; a single ListenStream= is served");
-            return Err(SocketError::Passed(more));
-        }
-        let passed = sockets.take_unix_listener(0).map_err(SocketError::Passed)?;
+        let (passed, metrics) = passed().map_err(SocketError::Passed)?;
         let (listener, own) = match passed {
             Some(listener) => (listener, None),
             None => {
@@ -75,7 +74,7 @@ impl Listening {
         listener
             .set_nonblocking(true)
             .map_err(|error| SocketError::Path(path.to_owned(), error))?;
-        Ok(Self { listener, own })
+        Ok(Self { listener, own, metrics })
     }
 
     /// What becomes of waiting connections when the daemon stops.
@@ -84,11 +83,38 @@ impl Listening {
         if self.own.is_some() { Queue::Ends } else { Queue::Stays }
     }
 
+    /// Takes out the socket for metrics that systemd passed.
+    #[must_use]
+    pub fn take_metrics(&mut self) -> Option<TcpListener> {
+        self.metrics.take()
+    }
+
     /// Takes the listener out; what is left removes the path when dropped.
     #[must_use]
     pub fn split(self) -> (UnixListener, impl Drop) {
         (self.listener, Removal(self.own))
     }
+}
+
+/// Those of systemd, told apart by their families: the order of several units is not fixed.
+fn passed() -> io::Result<(Option<UnixListener>, Option<TcpListener>)> {
+    let mut sockets = ListenFd::from_env();
+    let (mut requests, mut metrics) = (None, None);
+    for index in 0..sockets.len() {
+        let doubled = match sockets.take_unix_listener(index) {
+            Ok(socket) => std::mem::replace(&mut requests, socket).is_some(),
+            Err(neither) => {
+                let socket = sockets.take_tcp_listener(index).map_err(|_| neither)?;
+                std::mem::replace(&mut metrics, socket).is_some()
+            }
+        };
+        if doubled {
+            return Err(io::Error::other(
+                "there are two of a kind; one ListenStream= is served for requests and one for metrics",
+            ));
+        }
+    }
+    Ok((requests, metrics))
 }
 
 struct Removal(Option<Own>);

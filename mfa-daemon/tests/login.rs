@@ -29,7 +29,7 @@ fn kind(answer: &Value) -> &str {
 /// Makes the stored record of a user unreadable.
 fn damage(house: &House, user: &str) {
     let database = rusqlite::Connection::open(house.home.path().join("mfa.db")).unwrap();
-    let changed = database.execute("UPDATE user SET record = '{' WHERE name = ?1", [user]);
+    let changed = database.execute("UPDATE user SET sealed = x'7b' WHERE name = ?1", [user]);
     assert_eq!(changed.unwrap(), 1);
 }
 

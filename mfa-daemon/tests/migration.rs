@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! A database of schema 1 under this version: what counted counts, what was pending is gone, and a
-//! start that fails leaves it as it was.
+//! Databases of every released schema under this version: what counted counts, what was spent is spent,
+//! what was pending is gone, and a start that fails leaves the old database as it was.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,49 +8,30 @@
     reason = "this is test code outside of test functions"
 )]
 
+mod databases;
+mod house;
 mod trial;
 
+use databases::{RELEASED, Released};
+use house::{House, NOBODY, Talk, code, pass, set_clock};
 use nix::sys::signal::Signal;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use serde_json::{Value, json};
-use trial::{Trial, code};
+use trial::Trial;
 
-/// A database with the users of schema 1, and its daemon stopped.
-///
-/// `alice` has a token and has typed a wrong code, `bob` a token and a pending one, `carol` only a
-/// pending one, and `dave` a row that is damaged.
-fn of_schema_1() -> Trial {
-    let mut trial = Trial::start();
-    for user in ["alice", "bob", "carol", "dave"] {
-        trial.add(user);
-    }
-    assert!(trial.end(Signal::SIGTERM).success());
-    let database = open(&trial);
-    let pending = json!({"pending": {"tries_left": 5}});
-    for (user, states) in [
-        ("alice", vec![json!("active")]),
-        ("bob", vec![json!("active"), pending.clone()]),
-        ("carol", vec![pending]),
-        ("dave", vec![json!("sleeping")]),
-    ] {
-        let mut record = record(&database, user);
-        let token = record["tokens"][0].clone();
-        let tokens = states.into_iter().enumerate().map(|(n, state)| {
-            let mut token = token.clone();
-            token["state"] = state;
-            if n > 0 {
-                token["name"] = json!("pending");
-            }
-            token
-        });
-        record["tokens"] = tokens.collect();
-        if user == "alice" {
-            record["lockout"] = json!({"failures": 1, "last_failure": 1_700_000_000});
-            record["recovery"] = json!(["AAAA"]);
-        }
-        put(&database, user, &record);
-    }
-    database.pragma_update(None, "user_version", 1).unwrap();
+/// The schema of this version.
+const CURRENT: i64 = 3;
+
+fn housed(released: Released) -> House {
+    let home = tempfile::tempdir().unwrap();
+    released.put(home.path());
+    set_clock(released.made() + 5);
+    House::on(home, "")
+}
+
+fn tried(released: Released) -> Trial {
+    let trial = Trial::prepare("[exchange]\ngroup = \"ffdhe2048\"\n");
+    released.put(&trial.path("state"));
     trial
 }
 
@@ -58,131 +39,217 @@ fn open(trial: &Trial) -> Connection {
     Connection::open(trial.path("state/mfa.db")).unwrap()
 }
 
-fn record(database: &Connection, user: &str) -> Value {
-    let text: String = database
-        .query_row("SELECT record FROM user WHERE name = ?1", [user], |row| row.get(0))
-        .unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
-fn put(database: &Connection, user: &str, record: &Value) {
-    let change = "UPDATE user SET record = ?2 WHERE name = ?1";
-    assert_eq!(database.execute(change, params![user, record.to_string()]).unwrap(), 1);
-}
-
 fn schema(database: &Connection) -> i64 {
     database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
 }
 
-fn rows(database: &Connection) -> Vec<(String, String)> {
-    let mut rows = database.prepare("SELECT name, record FROM user ORDER BY name").unwrap();
-    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+/// Every row as it stands, whatever the schema.
+fn rows(database: &Connection) -> Vec<(String, i64, Vec<u8>)> {
+    let content = if schema(database) < CURRENT { "CAST(record AS BLOB)" } else { "sealed" };
+    let mut rows = database
+        .prepare(&format!("SELECT name, version, {content} FROM user ORDER BY name"))
+        .unwrap();
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     rows.map(Result::unwrap).collect()
 }
 
-fn begins_with(trial: &Trial, user: &str) -> Value {
-    let origin = json!({"service": "test"});
-    trial.ask(json!({"type": "begin", "user": user, "origin": origin}))["type"].clone()
+fn names(database: &Connection) -> Vec<String> {
+    rows(database).into_iter().map(|(name, ..)| name).collect()
+}
+
+fn phone_opens(released: Released, trial: &Trial) {
+    let phone = released.token("alice", "phone");
+    assert_eq!(trial.verify("alice", &trial::code_of(&phone))["type"], "accepted");
+    assert_eq!(trial.verify("alice", &trial::code_of(&phone))["type"], "replayed");
 }
 
 #[test]
-fn tokens_of_schema_1_open_logins_and_what_was_pending_is_gone() {
-    let mut trial = of_schema_1();
-    trial.run();
-    let database = open(&trial);
-    assert_eq!(schema(&database), 2);
-    let alice = record(&database, "alice");
-    assert_eq!(alice["tokens"][0].get("state"), None);
-    assert_eq!((&alice["lockout"]["failures"], &alice["recovery"]), (&json!(1), &json!(["AAAA"])));
-    assert_eq!(record(&database, "bob")["tokens"].as_array().unwrap().len(), 1);
-    let names: Vec<_> = rows(&database).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["alice", "bob", "dave"]);
-
-    for user in ["alice", "bob"] {
-        assert_eq!(begins_with(&trial, user), "prompt");
-        // Too long for a code of theirs.
-        assert_eq!(trial.verify(user, "12345678")["type"], "wrong");
-        assert_eq!(trial.verify(user, &code(0))["type"], "accepted");
-        assert_eq!(trial.verify(user, &code(0))["type"], "replayed");
+fn tokens_of_every_released_version_go_on_and_what_was_spent_stays_spent() {
+    for released in RELEASED {
+        let house = housed(released);
+        let (phone, key) = (released.token("alice", "phone"), released.token("alice", "key"));
+        let imported = released.token("bob", "imported");
+        assert_eq!(house.verify("alice", &code(&phone)), "replayed");
+        assert_eq!(house.verify("bob", &code(&imported)), "replayed");
+        // RFC 4226: the address has the first counter, and its code was the enrolment's.
+        let counter = |n| mfa_crypto::hotp(&key.secret, key.algorithm, key.digits, n);
+        assert_eq!(house.verify("alice", counter(0).as_str()), "wrong");
+        assert_eq!(house.verify("alice", counter(2).as_str()), "accepted");
+        assert_eq!(house.verify("alice", counter(1).as_str()), "wrong");
+        pass(30);
+        assert_eq!(house.verify("alice", &code(&phone)), "accepted");
+        assert_eq!(house.verify("bob", &code(&imported)), "accepted");
+        assert_eq!(house.verify("bob", &code(&imported)), "replayed");
     }
-    assert_eq!(begins_with(&trial, "carol"), "skip");
-    // A damaged row denies, as before, and keeps nobody else out.
-    assert_eq!(begins_with(&trial, "dave"), "unavailable");
-    assert_eq!(trial.verify("dave", &code(1))["type"], "unavailable");
-    assert!(trial.log().contains("dave"), "{}", trial.log());
+}
 
-    let before = rows(&database);
-    assert!(trial.end(Signal::SIGTERM).success());
-    trial.run();
-    assert_eq!(rows(&database), before, "a second start changed something");
+#[test]
+fn locks_and_recovery_codes_of_every_released_version_survive() {
+    for released in RELEASED {
+        let house = housed(released);
+        let status = |user: &str| house.ask(json!({"type": "status", "user": user}));
+        assert_eq!(status("alice")["failures"], 2);
+        assert_eq!(status("alice")["recovery_codes_left"], 9);
+        let recovery = released.recovery("alice");
+        assert_eq!(house.verify("alice", &recovery[0]), "wrong");
+        assert_eq!(house.verify("alice", &recovery[1]), "accepted");
+        assert_eq!(house.verify("alice", &recovery[1]), "wrong");
+
+        let phone = released.token("erin", "phone");
+        assert_eq!(status("erin")["failures"], 5);
+        assert_eq!(house.verify("erin", &code(&phone)), "locked");
+        assert_eq!(house.verify("erin", &released.recovery("erin")[0]), "locked");
+        pass(30);
+        assert_eq!(house.verify("erin", &code(&phone)), "accepted");
+    }
+}
+
+#[test]
+fn what_was_pending_is_gone_and_a_damaged_row_keeps_nobody_else_out() {
+    for released in RELEASED {
+        let house = housed(released);
+        let begin = |user: &str| {
+            let origin = json!({"service": "test"});
+            house.ask(json!({"type": "begin", "user": user, "origin": origin}))["type"].clone()
+        };
+        assert_eq!(begin("carol"), "skip");
+        assert_eq!(begin("dave"), "unavailable");
+        pass(30);
+        let (dave, alice) = (released.token("dave", "phone"), released.token("alice", "phone"));
+        assert_eq!(house.verify("dave", &code(&dave)), "unavailable");
+        assert_eq!(house.verify("alice", &code(&alice)), "accepted");
+    }
+}
+
+#[test]
+fn bypass_and_invite_codes_survive() {
+    for released in RELEASED.into_iter().filter(|released| released.schema >= 2) {
+        let house = House::on(housed(released).end(), "[token]\nenrollment = \"invite\"\n");
+        let verify = |service: &str, code: &str| {
+            house.ask(json!({"type": "verify", "user": "frank", "code": code,
+                "origin": {"service": service}}))["type"]
+                .clone()
+        };
+        let of_sshd = released.text("bypass_of_sshd");
+        assert_eq!(verify("su", &of_sshd), "wrong");
+        assert_eq!(verify("sshd", &of_sshd), "accepted");
+        let twice = released.text("bypass");
+        for answer in ["accepted", "accepted", "wrong"] {
+            assert_eq!(verify("su", &twice), answer);
+        }
+        for (invite, answer) in [(twice, "refused"), (released.text("invite"), "provisioned")] {
+            let mut talk = Talk::open(house.caller(NOBODY.1), NOBODY.0, "enroll").unwrap();
+            let shown = json!({"type": "provision", "name": "phone", "moving": "totp",
+                "invite": invite});
+            assert_eq!(talk.say(&shown)["type"], answer);
+        }
+    }
+}
+
+#[test]
+fn a_second_start_changes_nothing() {
+    for released in RELEASED {
+        let mut trial = tried(released);
+        trial.run();
+        phone_opens(released, &trial);
+        assert!(trial.end(Signal::SIGTERM).success());
+        let before = rows(&open(&trial));
+        trial.run();
+        assert_eq!(rows(&open(&trial)), before);
+    }
 }
 
 #[test]
 fn a_migration_that_fails_half_way_leaves_the_old_database_and_succeeds_later() {
-    let mut trial = of_schema_1();
-    let database = open(&trial);
-    let before = rows(&database);
-    // Alice's row, the first, can be written; bob's cannot.
-    database
-        .execute_batch(
-            "CREATE TRIGGER broken BEFORE UPDATE ON user WHEN old.name = 'bob'
-             BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END",
-        )
-        .unwrap();
-    assert!(trial.refusal().contains("broken on purpose"));
-    assert_eq!((schema(&database), rows(&database)), (1, before));
-    database.execute_batch("DROP TRIGGER broken").unwrap();
-    trial.run();
-    assert_eq!(schema(&database), 2);
-    assert_eq!(trial.verify("bob", &code(0))["type"], "accepted");
+    for released in RELEASED {
+        let mut trial = tried(released);
+        let database = open(&trial);
+        let before = rows(&database);
+        // What comes after the users cannot be made.
+        database.execute_batch("CREATE TABLE audit (broken TEXT) STRICT").unwrap();
+        let refusal = trial.refusal();
+        assert!(refusal.contains("audit already exists"), "{refusal}");
+        assert_eq!((schema(&database), rows(&database)), (released.schema, before));
+        database.execute_batch("DROP TABLE audit").unwrap();
+        trial.run();
+        assert_eq!(schema(&database), CURRENT);
+        phone_opens(released, &trial);
+    }
+}
+
+#[test]
+fn a_row_that_is_not_even_text_keeps_nobody_else_out() {
+    for released in RELEASED {
+        let mut trial = tried(released);
+        let database = open(&trial);
+        database
+            .execute_batch("UPDATE user SET record = CAST(x'7bff7d' AS TEXT) WHERE name = 'bob'")
+            .unwrap();
+        trial.run();
+        assert_eq!(trial.verify("bob", "123456")["type"], "unavailable");
+        phone_opens(released, &trial);
+    }
 }
 
 #[test]
 fn a_start_that_is_refused_for_its_key_leaves_the_old_schema() {
-    let mut trial = of_schema_1();
-    let (key, away) = (trial.path("state/master.key"), trial.path("away"));
-    std::fs::rename(&key, &away).unwrap();
-    assert!(trial.refusal().contains("master key"));
-    let database = open(&trial);
-    assert_eq!(schema(&database), 1);
-    std::fs::rename(&away, &key).unwrap();
-    trial.run();
-    assert_eq!(schema(&database), 2);
+    for released in RELEASED {
+        let mut trial = tried(released);
+        let (key, away) = (trial.path("state/master.key"), trial.path("away"));
+        std::fs::rename(&key, &away).unwrap();
+        assert!(trial.refusal().contains("master key"));
+        let database = open(&trial);
+        assert_eq!(schema(&database), released.schema);
+        std::fs::rename(&away, &key).unwrap();
+        trial.run();
+        assert_eq!(schema(&database), CURRENT);
+        phone_opens(released, &trial);
+    }
 }
 
 #[test]
 fn a_newer_schema_and_a_foreign_database_are_refused_untouched() {
-    let mut trial = of_schema_1();
-    let database = open(&trial);
-    let before = rows(&database);
-    for version in [3, 0, -1] {
-        database.pragma_update(None, "user_version", version).unwrap();
-        let refusal = trial.refusal();
-        assert!(refusal.contains(&format!("schema {version}")), "{refusal}");
+    for released in RELEASED {
+        let mut trial = tried(released);
+        let database = open(&trial);
+        let before = rows(&database);
+        let set = |name: &str, value: i64| database.pragma_update(None, name, value).unwrap();
+        for version in [CURRENT + 1, 0, -1] {
+            set("user_version", version);
+            let refusal = trial.refusal();
+            assert!(refusal.contains(&format!("schema {version}")), "{refusal}");
+            set("user_version", released.schema);
+            assert_eq!(rows(&database), before);
+        }
+        let ours = database.pragma_query_value(None, "application_id", |row| row.get(0)).unwrap();
+        set("application_id", 7);
+        assert!(trial.refusal().contains(&format!("schema {}", released.schema)));
         assert_eq!(rows(&database), before);
+        set("application_id", ours);
+        trial.run();
+        phone_opens(released, &trial);
     }
-    database.pragma_update(None, "user_version", 1).unwrap();
-    let ours: i64 = database.pragma_query_value(None, "application_id", |row| row.get(0)).unwrap();
-    database.pragma_update(None, "application_id", 7).unwrap();
-    assert!(trial.refusal().contains("schema 1"));
-    assert_eq!(rows(&database), before);
-    database.pragma_update(None, "application_id", ours).unwrap();
-    trial.run();
-    assert_eq!(trial.verify("alice", &code(0))["type"], "accepted");
 }
 
 #[test]
 fn many_users_are_migrated_all() {
-    let mut trial = of_schema_1();
-    let mut database = open(&trial);
-    let text = record(&database, "alice").to_string();
-    let transaction = database.transaction().unwrap();
-    for n in 0..1_234 {
-        let insert = "INSERT INTO user (name, version, record) VALUES (?1, 0, ?2)";
-        transaction.execute(insert, params![format!("user{n:04}"), text]).unwrap();
+    for released in RELEASED {
+        let mut trial = tried(released);
+        let database = open(&trial);
+        let kept = names(&database).into_iter().filter(|name| name != "carol").count();
+        database
+            .execute_batch(
+                "WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 1233)
+                 INSERT INTO user SELECT format('user%04d', n), 0, record FROM n
+                 JOIN user ON name = 'alice'",
+            )
+            .unwrap();
+        trial.run();
+        assert_eq!(names(&database).len(), kept + 1_234);
+        let status = trial.ask(json!({"type": "status", "user": "user0777"}));
+        assert_eq!(status["tokens"].as_array().map(Vec::len), Some(2), "{status}");
+        let page: Value = trial.ask(json!({"type": "admin_list", "limit": 3}));
+        assert_eq!(page["users"][0]["tokens"].as_array().map(Vec::len), Some(2), "{page}");
+        phone_opens(released, &trial);
     }
-    transaction.commit().unwrap();
-    trial.run();
-    let left = rows(&database).into_iter().filter(|(_, text)| text.contains("state")).count();
-    assert_eq!((left, rows(&database).len()), (1, 1_237), "dave's alone is left as it was");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Administration: list, unlock, bypass, invite.
+//! Administration: list, unlock, bypass, invite, reload.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,11 @@ pub enum AdminAnswer {
         code: TypedCode,
         /// Unix seconds until which it is good.
         until: u64,
+    },
+    /// To `admin_reload`.
+    Reloaded {
+        /// Keys of the configuration that were changed, but only a restart of the daemon applies.
+        needs_restart: Vec<String>,
     },
     /// The request was refused.
     Error(ErrorAnswer),

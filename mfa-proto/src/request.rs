@@ -61,6 +61,8 @@ pub enum Request {
     AdminInvite(AdminInvite),
     /// Add users from elsewhere: at once, or with others of one import.
     AdminImport(AdminImport),
+    /// Read the configuration again.
+    AdminReload {},
     /// What follows on this connection is one import.
     AdminImportBegin {},
     /// Now it counts.

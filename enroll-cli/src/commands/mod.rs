@@ -4,6 +4,7 @@
 mod admin_import;
 mod admin_issue;
 mod admin_list;
+mod admin_reload;
 mod admin_unlock;
 mod code;
 mod completions;
@@ -56,6 +57,7 @@ fn administer(command: Admin, daemon: &Daemon, console: &mut Console) -> Result<
         Admin::Bypass(bypass) => admin_issue::bypass(bypass, daemon, console),
         Admin::EndGrace { user } => end_grace::run(&user, daemon, console),
         Admin::Import(import) => admin_import::run(&import, daemon, console),
+        Admin::Reload => admin_reload::run(daemon, console),
     }
 }
 

@@ -14,4 +14,5 @@ mod interrupted;
 mod looking;
 mod machine;
 mod on_a_terminal;
+mod reloading;
 mod renewing;

@@ -8,7 +8,7 @@ use mfa_proto::UserName;
 use mfa_proto::status::GraceTie;
 use serde::{Deserialize, Deserializer, de};
 
-use super::Within;
+use super::{Within, place};
 use crate::policy::rule::{Enrollment, GraceTerms, HostPattern, Matchers, Rule, Terms};
 
 /// A rule with its place in the file.
@@ -72,8 +72,7 @@ pub(super) fn rules(placed: Vec<Placed>, text: &str) -> Result<Vec<Rule>, RuleEr
 }
 
 fn rule(placed: Placed, text: &str) -> Result<Rule, RuleError> {
-    let before = text.get(..placed.span().start).unwrap_or(text);
-    let line = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);
+    let line = place::line_at(text, placed.span().start);
     let written = placed.into_inner();
     let refuse = |what| Err(RuleError { line, what });
     let empty = |list: &Option<Vec<String>>| list.as_ref().is_some_and(Vec::is_empty);

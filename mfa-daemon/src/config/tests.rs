@@ -14,9 +14,12 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 fn an_empty_file_gives_the_defaults_of_the_documentation() {
     let config = parse("").unwrap();
     assert_eq!(config.socket.as_path(), Path::new("/run/mfa/mfa.sock"));
+    assert_eq!(config.master_key.source(None), KeySource::File("/var/lib/mfa/master.key".into()));
     assert_eq!(config.token.digits.get(), 6);
     assert_eq!(config.token.period.get(), 30);
     assert_eq!(config.lockout.max_seconds.get(), 900);
+    assert_eq!(config.metrics.listen.get(), None);
+    assert_eq!(parse("[metrics]\nlisten = \"\"").unwrap().metrics.listen.get(), None);
 }
 
 #[test]
@@ -46,6 +49,8 @@ fn every_key_is_read() {
         base_seconds = 10
         max_seconds = 120
         hard_limit = 30
+        [metrics]
+        listen = "[::1]:9464"
         [[rule]]
         name = "first"
         users = ["alice"]
@@ -69,7 +74,7 @@ fn every_key_is_read() {
     assert_eq!(config.issuer.as_deref(), Some("host.example"));
     assert_eq!(config.admin_group, "wheel");
     assert_eq!(config.store.url, StoreUrl::Sqlite("/x/db".into()));
-    assert_eq!(config.master_key.file.as_path(), Path::new("/x/key"));
+    assert_eq!(config.master_key.source(None), KeySource::File("/x/key".into()));
     assert_eq!(config.exchange.group, "ffdhe2048");
     assert_eq!(config.exchange.rekey_seconds.get(), 60);
     assert_eq!(config.exchange.rekey_messages.get(), 8);
@@ -81,8 +86,9 @@ fn every_key_is_read() {
     assert_eq!(config.token.enrollment, Enrollment::Admin);
     assert_eq!(config.lockout.free_attempts.get(), 3);
     assert_eq!(config.lockout.hard_limit.get(), 30);
+    assert_eq!(config.metrics.listen.get(), Some("[::1]:9464".parse().unwrap()));
     let [first, second] = &*config.rules else { panic!("two rules") };
-    assert_eq!((first.line, first.name.as_deref()), (25, Some("first")));
+    assert_eq!((first.line, first.name.as_deref()), (27, Some("first")));
     assert_eq!(first.matches.hosts.as_ref().map(Vec::len), Some(2));
     assert_eq!(
         first.terms,
@@ -100,7 +106,7 @@ fn every_key_is_read() {
             ignore_unavailable: true,
         }
     );
-    assert_eq!((second.line, &second.matches), (39, &Matchers::default()));
+    assert_eq!((second.line, &second.matches), (41, &Matchers::default()));
     assert_eq!(second.terms, Terms { required: true, ..Terms::PLAIN });
 }
 
@@ -173,6 +179,13 @@ fn every_mistake_is_an_error_that_names_file_and_line() {
         ("[store]\nurl = \"sqlite:relative\"", 2, "absolute path"),
         ("socket = \"/a\"\nsocket = \"/b\"", 2, "duplicate key"),
         ("[token]\nmax_age_days = 3651", 2, "from 0 to 3650"),
+        ("[metrics]\nlisten = \"0.0.0.0:9464\"", 2, "loopback"),
+        ("[metrics]\nlisten = \"192.0.2.1:9464\"", 2, "loopback"),
+        ("[metrics]\nlisten = \"localhost:9464\"", 2, "loopback"),
+        ("[metrics]\nlisten = \"127.0.0.1\"", 2, "loopback"),
+        ("[metrics]\nlisten = \"127.0.0.1:0\"", 2, "loopback"),
+        ("[master_key]\ncredential = \"a/b\"", 2, "a/b"),
+        ("[master_key]\ncredential = \"\"", 2, "name of a credential"),
         ("[[rule]]\nuser = [\"alice\"]", 2, "user"),
         ("[[rule]]\nusers = [\"a/b\"]", 2, "user name"),
         ("[[rule]]\nhosts = [\"10.0.0.0/33\"]", 2, "10.0.0.0/33"),
@@ -186,17 +199,76 @@ fn every_mistake_is_an_error_that_names_file_and_line() {
         assert!(error.starts_with("/etc/mfa/mfa.toml: "), "{error}");
         assert!(error.contains(&format!("line {line}")), "{bad}: {error}");
         assert!(error.contains(reason), "{bad}: {error}");
+        assert!(!error.contains('\n'), "{error:?}");
     }
-    let contradiction = parse("[lockout]\nbase_seconds = 60\nmax_seconds = 30").unwrap_err();
-    assert!(contradiction.to_string().contains("max_seconds"));
-    for empty in ["issuer = \"\"", "admin_group = \"\""] {
-        assert!(parse(empty).unwrap_err().to_string().contains("not empty"), "{empty}");
+    let error = parse("\n[token]\ndigits = 5 # few").unwrap_err().to_string();
+    assert!(error.contains("line 3, \"digits = 5 # few\": "), "{error}");
+}
+
+#[test]
+fn keys_that_do_not_fit_each_other_are_refused_with_the_line_of_the_last() {
+    for (bad, line, reason) in [
+        ("\n[lockout]\nbase_seconds = 61\nmax_seconds = 60", 4, "max_seconds"),
+        ("\n[lockout]\nmax_seconds = 60\nbase_seconds = 61", 4, "max_seconds"),
+        ("[lockout]\nhard_limit = 4", 2, "free_attempts"),
+        ("[master_key]\ncredential = \"k\"\nfile = \"/x/key\"", 3, "not in both"),
+        ("issuer = \"\"", 1, "not empty"),
+        ("\n\nadmin_group = \"\"", 3, "not empty"),
+    ] {
+        let error = parse(bad).unwrap_err().to_string();
+        assert!(error.contains(&format!("line {line}: ")), "{bad}: {error}");
+        assert!(error.contains(reason), "{bad}: {error}");
     }
+    assert!(parse("[lockout]\nbase_seconds = 60\nmax_seconds = 60").is_ok());
+    assert!(parse("[lockout]\nhard_limit = 5").is_ok());
+}
+
+#[test]
+fn a_credential_is_a_file_where_systemd_has_put_it() {
+    let config = parse("[master_key]\ncredential = \"mfa.master-key\"").unwrap();
+    let source = |directory: Option<&str>| config.master_key.source(directory.map(Path::new));
+    let name = "mfa.master-key".to_owned();
+    let path = Some("/run/c/mfa.master-key".into());
+    assert_eq!(source(None), KeySource::Credential { name: name.clone(), path: None });
+    assert_eq!(source(Some("/run/c")), KeySource::Credential { name, path });
 }
 
 #[test]
 fn a_missing_file_is_an_error_only_where_it_was_named() {
-    let nowhere = Path::new("/nonexistent/mfa.toml");
-    assert!(Config::load(nowhere, false).is_ok());
-    assert!(matches!(Config::load(nowhere, true), Err(ConfigError::Unreadable(..))));
+    let nowhere = |required| Source { path: "/nonexistent/mfa.toml".into(), required };
+    assert!(Config::load(&nowhere(false)).is_ok());
+    assert!(matches!(Config::load(&nowhere(true)), Err(ConfigError::Unreadable(..))));
+}
+
+#[test]
+fn a_file_that_was_there_is_missed_when_it_is_gone() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("mfa.toml");
+    let found = |source: &Source| Config::load(source).map(|config| config.source);
+    let none_yet = found(&Source { path: path.clone(), required: false }).unwrap();
+    assert!(!none_yet.required);
+    fs::write(&path, "[token]\ndigits = 8\n").unwrap();
+    let there = found(&none_yet).unwrap();
+    assert_eq!(there, Source { path: path.clone(), required: true });
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(found(&there), Err(ConfigError::Unreadable(..))));
+    assert!(found(&none_yet).is_ok());
+}
+
+#[test]
+fn what_only_a_start_can_change_is_kept_and_named() {
+    let running = parse("[token]\ndigits = 8").unwrap();
+    let mut same = parse("[token]\ndigits = 7").unwrap();
+    assert!(same.keep_until_restart(&running).is_empty());
+    assert_eq!(same.token.digits.get(), 7);
+    for (changed, key) in [
+        ("socket = \"/x/s\"", "socket"),
+        ("[store]\nurl = \"sqlite:/x/db\"", "store.url"),
+        ("[master_key]\nfile = \"/x/key\"", "master_key"),
+        ("[metrics]\nlisten = \"127.0.0.1:9464\"", "metrics.listen"),
+    ] {
+        let mut config = parse(changed).unwrap();
+        assert_eq!(config.keep_until_restart(&running), [key]);
+        assert!(config.keep_until_restart(&running).is_empty(), "{key} was not kept");
+    }
 }

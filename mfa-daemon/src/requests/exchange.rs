@@ -19,12 +19,17 @@ use super::{Connection, enroll, unavailable};
 use crate::daemon::Daemon;
 use crate::session::{Exchange, KeyLifetime, NewKeys, Open, Rekey, SESSION_ID_BYTES, Subject};
 
-pub(super) fn params(daemon: &Daemon) -> ExchangeAnswer {
-    ExchangeAnswer::Params(Params {
-        group: daemon.settings().group.name().map(str::to_owned),
-        p: Blob::new(daemon.settings().group.p()),
-        g: Blob::new(daemon.settings().group.g()),
-    })
+pub(super) fn params(daemon: &Daemon, connection: &mut Connection) -> ExchangeAnswer {
+    let group = daemon.settings().group.clone();
+    let params = Params {
+        group: group.name().map(str::to_owned),
+        p: Blob::new(group.p()),
+        g: Blob::new(group.g()),
+    };
+    if matches!(connection.exchange, Exchange::None | Exchange::Named(_)) {
+        connection.exchange = Exchange::Named(group);
+    }
+    ExchangeAnswer::Params(params)
 }
 
 pub(super) async fn init(
@@ -33,17 +38,22 @@ pub(super) async fn init(
     init: KexInit,
 ) -> Result<ExchangeAnswer, ErrorAnswer> {
     let peer = connection.peer;
-    if !matches!(std::mem::take(&mut connection.exchange), Exchange::None) {
-        return Err(failed("an exchange was begun on this connection already"));
-    }
+    let group = match std::mem::take(&mut connection.exchange) {
+        Exchange::None => daemon.settings().group.clone(),
+        Exchange::Named(group) => group,
+        Exchange::Offered(..) | Exchange::Open(_) => {
+            return Err(failed("an exchange was begun on this connection already"));
+        }
+    };
     // Whoever may not go on costs no exponentiation.
     enroll::may_open(daemon, peer, &init.user, init.purpose).await?;
-    if init.group.as_bytes() != daemon.settings().group.fingerprint() {
+    if init.group.as_bytes() != group.fingerprint() {
         return Err(failed("the group is not the one that is offered; ask for params again"));
     }
     let mut id = [0; SESSION_ID_BYTES];
     SysRng.try_fill_bytes(&mut id).map_err(|error| unavailable(&error, "kex_init"))?;
-    let subject = Subject { id, purpose: init.purpose, user: init.user, since: (daemon.uptime)() };
+    let since = (daemon.uptime)();
+    let subject = Subject { id, purpose: init.purpose, user: init.user, group, since };
     let word = subject.purpose.as_str();
     let (exchange, reply) =
         respond(daemon, peer, word, &subject, init.client_public, init.client_nonce).await?;
@@ -170,8 +180,7 @@ async fn respond(
 ) -> Result<(Box<ServerExchange>, ServerReply), ErrorAnswer> {
     let _worker =
         daemon.exchanges.acquire().await.map_err(|error| unavailable(&error, "exchange"))?;
-    let group = daemon.settings().group.clone();
-    let (user, id) = (subject.user.clone(), subject.id);
+    let (group, user, id) = (subject.group.clone(), subject.user.clone(), subject.id);
     let computed = tokio::task::spawn_blocking(move || {
         let binding = Binding { purpose, user: user.as_str(), uid: peer.uid };
         let (public, nonce) = (client_public.as_bytes(), client_nonce.as_bytes());

@@ -15,6 +15,7 @@ mod import;
 mod invite;
 mod login_enroll;
 mod recovery;
+mod reload;
 mod revoke;
 mod rotate;
 mod status;
@@ -67,7 +68,7 @@ pub async fn answer(
         Request::Verify(verify) => write(id, verify::verify(daemon, peer, verify).await),
         Request::Status { user } => write(id, status::status(daemon, peer, user).await),
         Request::Revoke(revoke) => write(id, revoke::revoke(daemon, peer, revoke).await),
-        Request::Params {} => write(id, Ok(exchange::params(daemon))),
+        Request::Params {} => write(id, Ok(exchange::params(daemon, connection))),
         Request::KexInit(init) => write(id, exchange::init(daemon, connection, init).await),
         Request::KexFinish(finish) => write(id, exchange::finish(connection, &finish)),
         Request::Sealed(sealed) => write(id, exchange::sealed(daemon, connection, sealed).await),
@@ -84,6 +85,7 @@ pub async fn answer(
         Request::Account(account) => write(id, account::account(daemon, peer, account).await),
         Request::Explain(explain) => write(id, explain::explain(daemon, peer, explain).await),
         Request::EndGrace { user } => write(id, grace::end(daemon, peer, user).await),
+        Request::AdminReload {} => write(id, reload::reload(daemon, peer).await),
         Request::AdminImport(import) => write(id, import::import(daemon, connection, import).await),
         Request::AdminImportBegin {} => write(id, import::begin(daemon, connection).await),
         Request::AdminImportCommit {} => write(id, import::commit(connection).await),

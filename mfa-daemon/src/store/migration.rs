@@ -2,7 +2,7 @@
 //! What an older version wrote, made into what this one reads: one transaction, so that a start that
 //! is interrupted leaves the old database as it was.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 use tracing::{error, info};
 
@@ -64,7 +64,6 @@ fn from_2_to_3(
     done: &mut Counts,
 ) -> Result<(), StoreError> {
     transaction.execute_batch(&format!("ALTER TABLE user RENAME TO readable; {USERS}"))?;
-    ring::make(transaction)?;
     let mut insert =
         transaction.prepare("INSERT INTO user (name, version, sealed) VALUES (?1, ?2, ?3)")?;
     let mut readable =
@@ -73,13 +72,19 @@ fn from_2_to_3(
     while let Some(found) = rows.next()? {
         let (name, version): (String, i64) = (found.get(0)?, found.get(1)?);
         // What was no record stays none, and is refused as before.
-        let sealed = row::seal_text(keys, &name, version, found.get::<_, String>(2)?.into_bytes())?;
+        let sealed = row::seal_text(keys, &name, version, bytes(found, 2)?)?;
         insert.execute(params![name, version, sealed])?;
         done.kept += 1;
     }
     drop(rows);
     drop(readable);
-    Ok(transaction.execute_batch("DROP TABLE readable")?)
+    transaction.execute_batch("DROP TABLE readable")?;
+    ring::make(transaction)
+}
+
+/// A column's bytes, whatever SQLite takes them for: text may be damaged so that it is none.
+fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<u8>> {
+    Ok(row.get_ref(column)?.as_bytes().map_err(rusqlite::Error::from)?.to_vec())
 }
 
 #[derive(Default)]
@@ -92,19 +97,19 @@ struct Counts {
 fn page(
     transaction: &Connection,
     after: Option<&str>,
-) -> Result<Vec<(String, i64, String)>, StoreError> {
+) -> Result<Vec<(String, i64, Vec<u8>)>, StoreError> {
     let mut statement = transaction.prepare_cached(
         "SELECT name, version, record FROM user WHERE ?1 IS NULL OR name > ?1 ORDER BY name LIMIT ?2",
     )?;
     let rows = statement
-        .query_map(params![after, PAGE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        .query_map(params![after, PAGE], |row| Ok((row.get(0)?, row.get(1)?, bytes(row, 2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn migrate(
     transaction: &Connection,
     name: &str,
-    text: &str,
+    text: &[u8],
     done: &mut Counts,
 ) -> Result<(), StoreError> {
     let record = match convert(name, text) {
@@ -129,10 +134,10 @@ fn migrate(
     Ok(())
 }
 
-fn convert(name: &str, text: &str) -> Result<Record, StoreError> {
+fn convert(name: &str, text: &[u8]) -> Result<Record, StoreError> {
     let damaged = |what: String| StoreError::Damaged { user: name.to_owned(), what };
     let mut record: Value =
-        serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
     let tokens = record
         .get_mut("tokens")
         .and_then(Value::as_array_mut)

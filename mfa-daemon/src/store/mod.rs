@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Where users are kept. Changes go through one writer that shares commits; reads go beside it.
 
+mod census;
 mod migration;
 mod open;
 mod reader;
@@ -12,11 +13,13 @@ mod writer;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use mfa_crypto::SealError;
 use mfa_proto::UserName;
 use mfa_proto::audit::AuditEvent;
 
+use self::census::Apart;
 use self::reader::Reader;
 pub use self::ring::{ENTRIES as AUDIT_ENTRIES, Query as AuditQuery};
 use self::sqlite::Sqlite;
@@ -24,6 +27,9 @@ pub use self::staging::Staged;
 use self::writer::Writer;
 use crate::audit::{self, Event};
 use crate::master_key::MasterKeyError;
+use crate::metrics::Metrics;
+use crate::metrics::census::Counted;
+use crate::policy::lockout::LockoutRules;
 use crate::policy::record::Record;
 
 pub(crate) use self::open::beside;
@@ -33,6 +39,8 @@ pub use self::open::{StoreLock, open};
 pub struct Store {
     writer: Writer,
     reader: Reader,
+    apart: Apart,
+    metrics: Arc<Metrics>,
 }
 
 /// A name as it is stored, and its record; a row that cannot be read comes with its error instead of
@@ -228,7 +236,7 @@ impl Store {
             move |_: Option<Record>| step
         };
         let (answer, event) = self.writer.act(user, decide).await?;
-        event.iter().for_each(audit::make_known);
+        event.iter().for_each(|event| self.make_known(event));
         Ok(answer)
     }
 
@@ -244,7 +252,7 @@ impl Store {
             Ok(event) => event.clone(),
             Err(_) => event.numbered(0),
         };
-        audit::make_known(&known);
+        self.make_known(&known);
         result.map(drop)
     }
 
@@ -301,8 +309,26 @@ impl Store {
                 store.note(event)
             })
             .await?;
-        audit::make_known(&event);
+        self.make_known(&event);
         Ok(())
+    }
+
+    fn make_known(&self, event: &AuditEvent) {
+        self.metrics.decided(event);
+        audit::make_known(event);
+    }
+
+    /// Counts all users as of `now`, which may take long, until `goes_on` says otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn count(
+        &self,
+        now: u64,
+        rules: &LockoutRules,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<Counted, StoreError> {
+        self.apart.count(now, rules, goes_on)
     }
 
     /// Clears away what an import has left that was not completed, some rows a commit, so that logins

@@ -15,12 +15,14 @@ use getrandom::SysRng;
 use mfa_crypto::MasterKey;
 use nix::fcntl::{Flock, FlockArg};
 
+use super::census::Apart;
 use super::reader::Reader;
 use super::sqlite::{Blank, Sqlite};
 use super::writer::Writer;
 use super::{Store, StoreError};
 use crate::keyring::Keyring;
-use crate::master_key;
+use crate::master_key::{self, KeySource};
+use crate::metrics::Metrics;
 use crate::vault::Vault;
 
 /// Holds the store for this process; dropped last.
@@ -28,54 +30,77 @@ pub struct StoreLock {
     _file: Flock<fs::File>,
 }
 
-/// Opens the store at `database`, whose secrets are sealed under the key in `key_file`.
+/// Opens the store at `database`, whose secrets are sealed under the key from `source`; what it does is
+/// counted in `metrics`.
 ///
 /// # Errors
 /// [`StoreError`] says what is missing and what to do.
-pub fn open(database: &Path, key_file: &Path) -> Result<(Store, Vault, StoreLock), StoreError> {
-    if database == key_file {
-        return Err(StoreError::SamePath(database.to_owned()));
-    }
-    for file in [database, key_file] {
-        make_directory(file.parent().unwrap_or(Path::new("/")))?;
+pub fn open(
+    database: &Path,
+    source: &KeySource,
+    metrics: &Arc<Metrics>,
+) -> Result<(Store, Vault, StoreLock), StoreError> {
+    make_directory(database)?;
+    if let KeySource::File(file) = source {
+        if database == file {
+            return Err(StoreError::SamePath(database.to_owned()));
+        }
+        make_directory(file)?;
     }
     let lock = lock(database)?;
-    let key = master_key::load(key_file)?;
+    let key = source.load()?;
     let size = match fs::metadata(database) {
         Ok(found) => found.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
         Err(error) => return Err(StoreError::Directory(database.to_owned(), error)),
     };
-    if size == 0 && key.is_some() {
+    // A credential is there before the first start, so it proves nothing; the mark beside the database
+    // is made after it.
+    let mark = beside(database, ".made");
+    let made = match source {
+        KeySource::File(_) => key.is_some(),
+        KeySource::Credential { .. } => mark.exists(),
+    };
+    if size == 0 && made {
         return Err(StoreError::DatabaseLost(database.to_owned()));
     }
     if size == 0 {
         make_private(database)?;
     }
     let blank = Blank::open(database, true)?;
-    let keys = Arc::new(Keyring::new(agree(&blank, key, key_file)?));
+    let keys = Arc::new(Keyring::new(agree(&blank, key, source)?));
+    if matches!(source, KeySource::Credential { .. }) {
+        make_mark(&mark)?;
+    }
     // Only what belongs together is changed: after a mistake the older version can go on with it.
     let sqlite = blank.with_keys(Arc::clone(&keys))?;
     sqlite.reserve_log()?;
     let reader = Reader::new(Sqlite::open_reader(database, Arc::clone(&keys))?);
-    let writer = Writer::start(sqlite, database.to_owned())?;
-    Ok((Store { writer, reader }, Vault::new(keys), StoreLock { _file: lock }))
+    let writer = Writer::start(sqlite, database.to_owned(), Arc::clone(metrics))?;
+    let apart = Apart { path: database.to_owned(), keys: Arc::clone(&keys) };
+    let store = Store { writer, reader, apart, metrics: Arc::clone(metrics) };
+    Ok((store, Vault::new(keys), StoreLock { _file: lock }))
 }
 
 /// The key that belongs to the database, made where this is a first start.
-fn agree(sqlite: &Blank, key: Option<MasterKey>, key_file: &Path) -> Result<MasterKey, StoreError> {
+fn agree(
+    sqlite: &Blank,
+    key: Option<MasterKey>,
+    source: &KeySource,
+) -> Result<MasterKey, StoreError> {
+    let place = || source.place().to_owned();
     match (sqlite.master_key_id()?, key) {
         (Some(id), Some(key)) if id == key.id() => Ok(key),
-        (Some(_), Some(_)) => Err(StoreError::KeyMismatch(key_file.to_owned())),
-        (Some(_), None) => Err(StoreError::KeyLost(key_file.to_owned())),
-        (None, _) if sqlite.has_users()? => Err(StoreError::KeyMismatch(key_file.to_owned())),
+        (Some(_), Some(_)) => Err(StoreError::KeyMismatch(place())),
+        (Some(_), None) => Err(StoreError::KeyLost(place())),
+        (None, _) if sqlite.has_users()? => Err(StoreError::KeyMismatch(place())),
         (None, Some(key)) => {
             sqlite.set_master_key_id(&key.id())?;
             Ok(key)
         }
         (None, None) => {
             let key = MasterKey::generate(&mut SysRng).map_err(StoreError::Randomness)?;
-            master_key::create(key_file, &key)?;
+            master_key::create(source.place(), &key)?;
             sqlite.set_master_key_id(&key.id())?;
             Ok(key)
         }
@@ -90,7 +115,9 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn make_directory(directory: &Path) -> Result<(), StoreError> {
+/// The directory of a file.
+fn make_directory(file: &Path) -> Result<(), StoreError> {
+    let directory = file.parent().unwrap_or(Path::new("/"));
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -107,6 +134,19 @@ fn make_private(database: &Path) -> Result<(), StoreError> {
         .open(database)
         .map(drop)
         .map_err(|error| StoreError::Directory(database.to_owned(), error))
+}
+
+/// Says, apart from the database, that there was one.
+fn make_mark(mark: &Path) -> Result<(), StoreError> {
+    let make = || {
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(mark)?;
+        file.sync_all()?;
+        fs::File::open(mark.parent().unwrap_or(Path::new("/")))?.sync_all()
+    };
+    if mark.exists() {
+        return Ok(());
+    }
+    make().map_err(|error| StoreError::Directory(mark.to_owned(), error))
 }
 
 fn lock(database: &Path) -> Result<Flock<fs::File>, StoreError> {

@@ -15,6 +15,7 @@ use tracing::error;
 use super::sqlite::{Blank, Sqlite};
 use super::{Change, Step, StoreError};
 use crate::keyring::Keyring;
+use crate::metrics::Metrics;
 use crate::policy::record::Record;
 
 /// Changes that share a commit, at most. Bounds how long the first of them waits.
@@ -32,17 +33,23 @@ type Release = Box<dyn FnOnce(bool) + Send>;
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Writer {
-    pub(super) fn start(store: Sqlite, path: PathBuf) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        store: Sqlite,
+        path: PathBuf,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel();
         let keys = Arc::clone(&store.keys);
+        let counted = Arc::clone(&metrics);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || Loop { store: Some(store), keys, path }.run(&jobs))
+            .spawn(move || Loop { store: Some(store), keys, path, metrics: counted }.run(&jobs))
             .map_err(StoreError::Thread)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread), metrics })
     }
 
     pub(super) async fn update<R: Send + 'static>(
@@ -85,7 +92,9 @@ impl Writer {
     ) -> Result<R, StoreError> {
         let (sender, answer) = oneshot::channel();
         let queued = Instant::now();
+        let waiting = self.metrics.waits();
         let job: Job = Box::new(move |store| {
+            drop(waiting);
             // Whoever asked has been told "no" by his own deadline long since: a code must not be
             // spent, nor an attempt counted, for an answer that nobody waits for.
             let stale = queued.elapsed() > WAIT_MAX;
@@ -119,6 +128,7 @@ struct Loop {
     store: Option<Sqlite>,
     keys: Arc<Keyring>,
     path: PathBuf,
+    metrics: Arc<Metrics>,
 }
 
 impl Loop {
@@ -155,6 +165,7 @@ impl Loop {
             releases.push(job(&store));
         }
         store.commit()?;
+        self.metrics.committed(releases.len());
         self.store = Some(store);
         Ok(())
     }
@@ -203,7 +214,8 @@ mod tests {
                 queue.send(job).unwrap();
             }
             drop(queue);
-            Loop { store: Some(store), keys: Arc::clone(&self.keys), path: self.path() }.run(&jobs);
+            let (keys, metrics) = (Arc::clone(&self.keys), Arc::default());
+            Loop { store: Some(store), keys, path: self.path(), metrics }.run(&jobs);
         }
     }
 

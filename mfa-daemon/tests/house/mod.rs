@@ -17,7 +17,7 @@ use data_encoding::BASE64;
 use getrandom::SysRng;
 use mfa_crypto::{Binding, ClientExchange, Confirm, Group, Moving, OtpUri, Session, hotp, step};
 use mfa_daemon::clock_sync::{ClockState, ClockWatch};
-use mfa_daemon::config::{Config, StoreUrl};
+use mfa_daemon::config::{Config, Source, StoreUrl};
 use mfa_daemon::daemon::{Daemon, Settings};
 use mfa_daemon::policy::record::Record;
 use mfa_daemon::requests::{self, Connection};
@@ -68,7 +68,11 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(more_configuration: &str) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), more_configuration)
+    }
+
+    /// A daemon on what an earlier one has left, or what a test has put there.
+    pub(crate) fn on(home: tempfile::TempDir, more_configuration: &str) -> Self {
         let at = home.path().display();
         let file = home.path().join("mfa.toml");
         let configuration = format!(
@@ -78,9 +82,11 @@ impl House {
              [exchange]\ngroup = \"ffdhe2048\"\n{more_configuration}"
         );
         std::fs::write(&file, configuration).unwrap();
-        let config = Config::load(&file, true).unwrap();
+        let config = Config::load(&Source { path: file, required: true }).unwrap();
+        let metrics = Arc::default();
         let StoreUrl::Sqlite(database) = &config.store.url;
-        let (store, vault, lock) = store::open(database, config.master_key.file.as_path()).unwrap();
+        let (store, vault, lock) =
+            store::open(database, &config.master_key.source(None), &metrics).unwrap();
         let listen_at = config.socket.as_path().to_owned();
         let daemon = Arc::new(Daemon {
             settings: RwLock::new(Arc::new(Settings {
@@ -88,6 +94,7 @@ impl House {
                 issuer: "house".to_owned(),
                 group: group(),
             })),
+            reloading: tokio::sync::Mutex::default(),
             store,
             vault: Arc::new(vault),
             unknown: Arc::default(),
@@ -96,6 +103,7 @@ impl House {
             clock_watch: ClockWatch::new(|| ClockState::Synchronised),
             clock: || NOW.get(),
             uptime: || UPTIME.get(),
+            metrics,
             exchanges: tokio::sync::Semaphore::new(1),
             imports: Arc::new(tokio::sync::Semaphore::new(1)),
         });
@@ -107,6 +115,15 @@ impl House {
             runtime.spawn(server::serve(listener, Queue::Ends, Arc::clone(&daemon), stopped));
         }
         Self { runtime, daemon, stop, lock, home }
+    }
+
+    /// Ends the daemon and leaves what it kept.
+    pub(crate) fn end(self) -> tempfile::TempDir {
+        let Self { runtime, daemon, stop, lock, home } = self;
+        let _ = stop.send(true);
+        drop((runtime, daemon, lock));
+        std::fs::remove_file(home.path().join("mfa.sock")).unwrap();
+        home
     }
 
     /// A caller on the real socket: root, or whoever runs the test and the daemon.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mfa_crypto::{Algorithm, Digits, Secret, hotp};
+use mfa_crypto::{Algorithm, Digits, OtpUri, Secret, hotp};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -60,8 +60,14 @@ impl Trial {
 
     /// Starts the daemon and waits until it answers.
     pub(crate) fn run(&mut self) {
+        self.run_with(&[]);
+    }
+
+    /// The same with something in its environment.
+    pub(crate) fn run_with(&mut self, environment: &[(&str, &Path)]) {
         let log = fs::OpenOptions::new().append(true).create(true).open(self.path("log")).unwrap();
-        let mut child = self.command().stderr(log).spawn().unwrap();
+        let mut child =
+            self.command().envs(environment.iter().copied()).stderr(log).spawn().unwrap();
         let until = Instant::now() + Duration::from_secs(20);
         while UnixStream::connect(self.path("run/mfa.sock")).is_err() {
             assert!(child.try_wait().unwrap().is_none(), "no start: {}", self.log());
@@ -78,7 +84,12 @@ impl Trial {
 
     /// What it says when it refuses to start.
     pub(crate) fn refusal(&self) -> String {
-        let output = self.output(&[]);
+        self.refusal_with(&[])
+    }
+
+    /// The same with something in its environment.
+    pub(crate) fn refusal_with(&self, environment: &[(&str, &Path)]) -> String {
+        let output = self.command().envs(environment.iter().copied()).output().unwrap();
         assert!(!output.status.success(), "it started and ended well");
         String::from_utf8(output.stderr).unwrap()
     }
@@ -183,6 +194,12 @@ pub(crate) fn code(steps: i64) -> String {
     let step = (now() / 30).saturating_add_signed(steps);
     let secret = Secret::new(SECRET.to_vec());
     hotp(&secret, Algorithm::Sha1, Digits::default(), step).as_str().to_owned()
+}
+
+/// The code of a token that moves by the time, now.
+pub(crate) fn code_of(uri: &OtpUri) -> String {
+    let step = now() / 30;
+    hotp(&uri.secret, uri.algorithm, uri.digits, step).as_str().to_owned()
 }
 
 /// A code that is none of [`SECRET`]'s near now.

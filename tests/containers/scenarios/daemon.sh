@@ -73,4 +73,26 @@ case_the_daemon_runs_as_mfa_without_capabilities() {
     ! grep -q '^CapEff:.0000000000000000$' /proc/1/status || fail "systemd to have capabilities"
 }
 
+case_a_reload_applies_a_new_configuration_and_fails_with_a_mistake() {
+    local user before
+    user=$(enrolled_user)
+    systemctl start mfa.service
+    before=$(systemctl show -P MainPID mfa.service)
+    cp /etc/mfa/mfa.toml /root/mfa.toml
+    printf '\n[[rule]]\nname = "reloaded"\nobserve = true\n' >>/etc/mfa/mfa.toml
+    systemctl reload mfa.service
+    mfa explain "$user" sshd | grep reloaded
+    printf '\n[token]\ndigits = 5\n' >>/etc/mfa/mfa.toml
+    ! systemctl reload mfa.service || fail "a mistake to make it fail"
+    systemctl is-active mfa.service
+    mfa explain "$user" sshd | grep reloaded
+    systemctl kill -s HUP mfa.service
+    waits_until bash -c 'journalctl -u mfa.service --no-pager -o cat | grep "not reloaded"'
+    cp /root/mfa.toml /etc/mfa/mfa.toml
+    systemctl kill -s HUP mfa.service
+    waits_until bash -c '! mfa explain "$1" sshd | grep reloaded' - "$user"
+    [ "$(systemctl show -P MainPID mfa.service)" = "$before" ] || fail "the same process"
+    accepts "$user" with_password "$user" "$(code_of "$user")"
+}
+
 run_cases
