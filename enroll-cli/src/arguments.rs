@@ -216,6 +216,8 @@ pub(crate) enum Admin {
     },
     /// Take over users from another system; who is known already is left as he is
     Import(Import),
+    /// Write who has what to standard output, with secrets only into a pipe
+    Export(Export),
     /// Have the daemon read its configuration again; one with a mistake changes nothing
     Reload,
 }
@@ -276,6 +278,23 @@ pub(crate) struct Import {
     /// Check everything and list what would change, change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    /// As what: `users.json`, described by users.schema.json; `users.oath` for pam_oath;
+    /// `google-authenticator` for one user of it. The last two need --with-secrets
+    #[arg(long, default_value = "users.json")]
+    pub(crate) format: ImportFormat,
+    /// This user only
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<UserName>,
+    /// Which token, where google-authenticator has room for one only
+    #[arg(long, value_name = "TOKEN", requires = "user")]
+    pub(crate) name: Option<String>,
+    /// With the secrets, for root: standard output must be a pipe, to age or gpg
+    #[arg(long)]
+    pub(crate) with_secrets: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use mfa_crypto::{ExchangeError, GenerateError, GroupError, SessionError, UriError};
 use mfa_proto::{ClientError, ErrorAnswer, ErrorCode, UserName};
 
+use crate::export_error::ExportError;
 use crate::import_error::ImportError;
 use crate::token_file::{Stays, TokenFileError};
 
@@ -110,6 +111,8 @@ pub(crate) enum Failure {
     NoSuchToken { user: UserName, name: String },
     /// The user has several tokens and none was named.
     SeveralTokens { user: UserName, names: Vec<String> },
+    /// An export.
+    Export(ExportError),
     /// An import file, or its import.
     Import(ImportError),
 }
@@ -140,7 +143,10 @@ impl Failure {
             Self::Import(ImportError::Interrupted { cause, .. } | ImportError::Unknown(cause)) => {
                 cause.exit()
             }
-            Self::Import(ImportError::WhoseFile | ImportError::HomesOfOthers) => Exit::Usage,
+            Self::Export(
+                ExportError::NotAPipe(_) | ExportError::NeedsSecrets | ExportError::WhoseFile,
+            )
+            | Self::Import(ImportError::WhoseFile | ImportError::HomesOfOthers) => Exit::Usage,
             Self::NoOwnName { .. }
             | Self::NoDisplay
             | Self::NoDefaultTokenFile
@@ -205,6 +211,12 @@ impl From<SessionError> for Failure {
 impl From<TokenFileError> for Failure {
     fn from(error: TokenFileError) -> Self {
         Self::TokenFile(error)
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        Self::Export(error)
     }
 }
 

@@ -12,6 +12,7 @@ mod commands;
 mod console;
 mod daemon;
 mod duration;
+mod export_error;
 mod failure;
 mod google_authenticator;
 mod groups;

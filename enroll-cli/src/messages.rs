@@ -39,6 +39,10 @@ pub(crate) const RECOVERY: &str =
     "Recovery codes, each good once and shown once. Keep them off this machine:";
 pub(crate) const CODES_LOST: &str = "The token is active, but the daemon's answer with the recovery \
                                      codes was lost. If you have none, `mfa recovery-codes` makes new ones.";
+pub(crate) const RECOVERY_STAYS: &str =
+    "Recovery and scratch codes are kept as hashes only, so none are in the file.";
+pub(crate) const FIRST_COUNTER_LOST: &str = "The token was never used; google_authenticator counts from 1, so the first code will be wrong there and \
+     the second right.";
 pub(crate) const OTHERS_READ_STDOUT: &str =
     "others can read the file that the output goes to, and recovery codes are in it";
 
@@ -360,6 +364,7 @@ impl fmt::Display for Failure {
                 let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
                 write!(f, "{user} has {}; say which with --name", names.join(" and "))
             }
+            Self::Export(error) => write!(f, "{error}"),
             Self::Import(error) => write!(f, "{error}"),
         }
     }

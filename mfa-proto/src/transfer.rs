@@ -113,6 +113,9 @@ impl ImportedAccount {
 #[derive(Serialize, Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct AdminExport {
+    /// This one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserName>,
     /// Names greater than this one; absent for the first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<UserName>,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One file a command.
 
+mod admin_export;
 mod admin_import;
 mod admin_issue;
 mod admin_list;
@@ -57,6 +58,7 @@ fn administer(command: Admin, daemon: &Daemon, console: &mut Console) -> Result<
         Admin::Bypass(bypass) => admin_issue::bypass(bypass, daemon, console),
         Admin::EndGrace { user } => end_grace::run(&user, daemon, console),
         Admin::Import(import) => admin_import::run(&import, daemon, console),
+        Admin::Export(export) => admin_export::run(&export, daemon, console),
         Admin::Reload => admin_reload::run(daemon, console),
     }
 }

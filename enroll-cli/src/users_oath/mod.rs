@@ -12,6 +12,8 @@ mod file;
 mod last_use;
 mod line;
 mod order;
+mod write;
 
 pub(crate) use file::{Wanted, check, feed_pipe};
 pub(crate) use line::LineProblem;
+pub(crate) use write::{Unfit, line};

@@ -18,6 +18,7 @@ use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
 use crate::policy::record::{Factor, Record, Token};
+use crate::store::StoreError;
 
 /// The most users of a page, whatever is asked for.
 const PAGE_MAX: u16 = 500;
@@ -28,7 +29,7 @@ const ENVELOPE: usize = 1024;
 pub(super) async fn export(
     daemon: &Arc<Daemon>,
     peer: Peer,
-    AdminExport { after, limit, secrets }: AdminExport,
+    AdminExport { user, after, limit, secrets }: AdminExport,
 ) -> Result<TransferAnswer, ErrorAnswer> {
     if !caller::is_root(peer) {
         return Err(caller::not_permitted());
@@ -36,14 +37,30 @@ pub(super) async fn export(
     // Once an export, not once a page; and before anything leaves, so that none goes unnoticed.
     if after.is_none() {
         let event = Event::new(Act::Export, ActResult::Done, peer, (daemon.clock)());
+        let event = user.iter().fold(event, |event, user| event.of(user));
         let event = if secrets { event.because("with_secrets").warning() } else { event };
         daemon.store.note(event).await.map_err(|error| unavailable(&error, "admin_export"))?;
     }
     let daemon = Arc::clone(daemon);
     // Opening secrets takes the processor, so it runs apart.
-    tokio::task::spawn_blocking(move || page(&daemon, after.as_ref(), limit, secrets))
-        .await
-        .map_err(|error| unavailable(&error, "admin_export"))?
+    tokio::task::spawn_blocking(move || match &user {
+        Some(user) => one(&daemon, user, secrets),
+        None => page(&daemon, after.as_ref(), limit, secrets),
+    })
+    .await
+    .map_err(|error| unavailable(&error, "admin_export"))?
+}
+
+fn one(daemon: &Daemon, user: &UserName, secrets: bool) -> Result<TransferAnswer, ErrorAnswer> {
+    let record = match daemon.store.get(user) {
+        Ok(None) => None,
+        Ok(Some(record)) => Some(Some(record)),
+        Err(StoreError::Damaged { .. }) => Some(None),
+        Err(error) => return Err(unavailable(&error, "admin_export")),
+    };
+    let exported = record.map(|record| exported(daemon, user.clone(), record, secrets));
+    let issuer = daemon.settings().issuer.clone();
+    Ok(TransferAnswer::Exported { issuer, users: exported.into_iter().collect(), more: false })
 }
 
 fn page(
