@@ -55,11 +55,11 @@ fn an_import_adds_who_is_new_keeps_who_is_known_and_what_was_spent() {
     open(&path, 0o600);
     let import = |more: &[&str]| {
         let arguments = ["--json", "admin", "import", text(&path), "--format", "users.oath"];
-        machine.run(&[&arguments[..], more].concat()).expect(0).json().remove(0)
+        machine.run(&[&arguments[..], more].concat()).expect(0).json().pop().unwrap()
     };
     let list = || machine.run(&["--json", "admin", "list"]).expect(0).json();
 
-    assert_eq!(import(&["--dry-run"])["lines"], 1002);
+    assert_eq!(import(&["--dry-run"])["users"], 1002);
     assert_eq!(list().len(), 1);
     let report = import(&["--user", "u0500"]);
     assert_eq!((&report["added"], &report["known"]), (&1.into(), &0.into()));

@@ -16,3 +16,4 @@ mod machine;
 mod on_a_terminal;
 mod reloading;
 mod renewing;
+mod transferring;
