@@ -201,11 +201,9 @@ pub struct ExportedToken {
 pub enum TransferAnswer {
     /// To `admin_import_begin`.
     ImportBegun {},
-    /// To `admin_import` after `admin_import_begin`: nothing of it counts yet.
-    Staged {
-        /// Those of this batch who are known already and will be left as they are.
-        known: Vec<UserName>,
-    },
+    /// To `admin_import` after `admin_import_begin`: nothing of it counts yet, and what cannot be
+    /// written is told with a later batch or the commit.
+    Staged {},
     /// To `admin_import_commit`, and to `admin_import` without `admin_import_begin`.
     Imported {
         /// Users added.

@@ -17,7 +17,8 @@ use mfa_proto::transfer::{
     AdminImport, ImportedAccount, ImportedMoving, ImportedToken, TransferAnswer,
 };
 use mfa_proto::{Blob, ErrorAnswer, ErrorCode, Peer, UserName};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::error;
 
@@ -34,6 +35,12 @@ const MARK_MAX: u64 = 1 << 53;
 
 /// The name of a token that came without one.
 const NAMELESS: &str = "imported";
+
+/// Batches that are read and sealed while others are written.
+const WAITING: usize = 4;
+
+/// Users from whom on no more batches are put into one commit: it keeps logins waiting.
+const TOGETHER: usize = 1000;
 
 /// How long an import waits for the end of another one.
 const TURN: Duration = Duration::from_secs(5);
@@ -55,6 +62,13 @@ pub(super) struct Import {
     daemon: Arc<Daemon>,
     /// There is one import at a time.
     turn: Option<OwnedSemaphorePermit>,
+    /// To the one who writes them.
+    batches: Option<mpsc::Sender<Vec<(UserName, Record)>>>,
+    writing: Option<JoinHandle<Result<Counts, StoreError>>>,
+}
+
+#[derive(Default)]
+struct Counts {
     added: u64,
     known: u64,
 }
@@ -85,9 +99,9 @@ pub(super) async fn import(
     }
     match std::mem::replace(&mut connection.import, Importing::Failed) {
         Importing::Open(mut import) => {
-            let known = import.stage(batch).await?;
+            import.stage(batch).await?;
             connection.import = Importing::Open(import);
-            Ok(TransferAnswer::Staged { known })
+            Ok(TransferAnswer::Staged {})
         }
         Importing::None => {
             connection.import = Importing::None;
@@ -125,36 +139,49 @@ impl Import {
                 ));
             }
         };
-        let import = Self { daemon: Arc::clone(daemon), turn: Some(turn), added: 0, known: 0 };
+        let mut import =
+            Self { daemon: Arc::clone(daemon), turn: Some(turn), batches: None, writing: None };
         // What a daemon that was killed has left.
         let begun = match daemon.store.clear_staged().await {
             Ok(()) => daemon.store.begin_import().await,
             Err(error) => Err(error),
         };
         begun.map_err(|error| unavailable(&error, "admin_import"))?;
+        let (batches, waiting) = mpsc::channel(WAITING);
+        import.batches = Some(batches);
+        import.writing = Some(tokio::spawn(write(Arc::clone(daemon), waiting)));
         Ok(import)
     }
 
-    /// Writes a batch that does not count yet; says who of it is known already.
-    async fn stage(&mut self, batch: AdminImport) -> Result<Vec<UserName>, ErrorAnswer> {
+    /// Takes a batch that does not count yet.
+    async fn stage(&mut self, batch: AdminImport) -> Result<(), ErrorAnswer> {
         let users = sealed(&self.daemon, batch).await?;
-        let names: Vec<_> = users.iter().map(|(user, _)| user.clone()).collect();
-        let staged = self.daemon.store.stage(users).await.map_err(|error| match error {
-            StoreError::Repeated(user) => refuse(&user, &"stands in this import twice"),
-            error => unavailable(&error, "admin_import"),
-        })?;
-        let known = names.into_iter().zip(&staged);
-        let known = known.filter(|(_, staged)| **staged == Staged::Known);
-        let known: Vec<_> = known.map(|(user, _)| user).collect();
-        self.known += known.len() as u64;
-        self.added += (staged.len() - known.len()) as u64;
-        Ok(known)
+        let taken = match &self.batches {
+            Some(batches) => batches.send(users).await.is_ok(),
+            None => false,
+        };
+        // Whoever writes has ended before his time, with an error.
+        if taken { Ok(()) } else { self.written().await.map(drop) }
     }
 
-    async fn complete(self, peer: Peer) -> Result<TransferAnswer, ErrorAnswer> {
+    /// Everything is written; what came of it.
+    async fn written(&mut self) -> Result<Counts, ErrorAnswer> {
+        drop(self.batches.take());
+        let ended = match self.writing.take() {
+            Some(writing) => writing.await.unwrap_or(Err(StoreError::Closed)),
+            None => Err(StoreError::Closed),
+        };
+        ended.map_err(|error| match error {
+            StoreError::Repeated(user) => refuse(&user, &"stands in this import twice"),
+            error => unavailable(&error, "admin_import"),
+        })
+    }
+
+    async fn complete(mut self, peer: Peer) -> Result<TransferAnswer, ErrorAnswer> {
+        let Counts { added, known } = self.written().await?;
         let event = Event::new(Act::Import, ActResult::Done, peer, (self.daemon.clock)())
-            .figure("added", self.added)
-            .figure("known", self.known)
+            .figure("added", added)
+            .figure("known", known)
             .warning();
         self.daemon
             .store
@@ -162,17 +189,42 @@ impl Import {
             .await
             .map_err(|error| unavailable(&error, "admin_import_commit"))?;
         let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-        Ok(TransferAnswer::Imported { added: count(self.added), known: count(self.known) })
+        Ok(TransferAnswer::Imported { added: count(added), known: count(known) })
     }
+}
+
+/// Writes batches while the next ones are read and sealed. Those that wait share a commit.
+async fn write(
+    daemon: Arc<Daemon>,
+    mut waiting: mpsc::Receiver<Vec<(UserName, Record)>>,
+) -> Result<Counts, StoreError> {
+    let mut counts = Counts::default();
+    while let Some(mut users) = waiting.recv().await {
+        while users.len() < TOGETHER
+            && let Ok(more) = waiting.try_recv()
+        {
+            users.extend(more);
+        }
+        let staged = daemon.store.stage(users).await?;
+        let known = staged.iter().filter(|staged| **staged == Staged::Known).count();
+        counts.known += known as u64;
+        counts.added += (staged.len() - known) as u64;
+    }
+    Ok(counts)
 }
 
 /// Of an import that was not completed nothing stays; of one that was, there is nothing to clear. Only
 /// then the next one has its turn.
 impl Drop for Import {
     fn drop(&mut self) {
-        let (daemon, turn) = (Arc::clone(&self.daemon), self.turn.take());
+        drop(self.batches.take());
+        let (daemon, turn, writing) =
+            (Arc::clone(&self.daemon), self.turn.take(), self.writing.take());
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
+            if let Some(writing) = writing {
+                let _ = writing.await;
+            }
             if let Err(error) = daemon.store.clear_staged().await {
                 error!(%error, "what an import has left is cleared away before the next one");
             }

@@ -106,7 +106,7 @@ impl<'a> Sending<'a> {
     fn fetch(&mut self) -> Result<(), Failure> {
         let Some((number, users)) = self.on_the_way.pop_front() else { return Ok(()) };
         match self.connection()?.fetch(number, PATIENCE) {
-            Ok(TransferAnswer::Staged { .. }) => {
+            Ok(TransferAnswer::Staged {}) => {
                 self.sent += users;
                 Ok(())
             }
