@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Imports that count as a whole or not at all, whatever ends them, and exports that say what may be said.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "this is test code outside of test functions"
+)]
+
 mod house;
 
 use house::{BEGIN, Caller, House, NOBODY, pass};

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Decisions about codes, as everybody outside the policy sees them.
 
-#![expect(clippy::indexing_slicing, reason = "this is test code outside of test functions")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "this is test code outside of test functions"
+)]
 
 mod account;
 mod bypass;
