@@ -28,7 +28,7 @@ pub use exchange::{
 pub use group::{GenerateError, Group, GroupError, Progress, PublicValueError};
 pub use otp::{Algorithm, Code, Digits, Period, hotp, step};
 pub use random::RngError;
-pub use recovery::{RecoveryCode, RecoveryCodeError};
+pub use recovery::{RecoveryCode, RecoveryCodeError, RecoveryKey};
 pub use sealing::{MasterKey, SealError};
 pub use secret::Secret;
 pub use session::{SealedMessage, Session, SessionError};

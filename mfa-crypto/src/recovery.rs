@@ -10,7 +10,8 @@
 //! check character; and unlike a check modulo 37 it needs no sign outside the alphabet.
 
 use crate::{
-    fields, kdf,
+    fields,
+    kdf::{self, Key},
     otp::Code,
     random::{self, RngError},
     sealing::MasterKey,
@@ -31,6 +32,31 @@ const SCRATCH_DIGITS: usize = 8;
 /// A recovery code. It erases itself and has neither `Debug` nor `Display`.
 #[derive(Clone)]
 pub struct RecoveryCode(Zeroizing<[u8; LENGTH]>);
+
+/// What recovery codes are hashed with. It is taken from the first master key and outlives it: the codes
+/// themselves are nowhere, so they cannot be hashed anew when the master key is replaced.
+#[derive(Clone)]
+pub struct RecoveryKey(Key);
+
+impl RecoveryKey {
+    /// The one that comes from a master key.
+    #[must_use]
+    pub fn of(master_key: &MasterKey) -> Self {
+        Self(master_key.subkey(b"mfa/1 recovery codes"))
+    }
+
+    /// One that was kept somewhere.
+    #[must_use]
+    pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for keeping them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
 
 /// Why a text is not a recovery code. Neither is a wrong guess, so neither costs an attempt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -105,16 +131,16 @@ impl RecoveryCode {
         text
     }
 
-    /// What is stored: HMAC-SHA256 over user and code, each behind its length, under a subkey of
-    /// the master key. A stolen store cannot be searched for the 2^50 codes without that key.
+    /// What is stored: HMAC-SHA256 over user and code, each behind its length. A stolen store cannot be
+    /// searched for the 2^50 codes without the key.
     #[must_use]
-    pub fn keyed_hash(&self, master_key: &MasterKey, user: &str) -> [u8; 32] {
+    pub fn keyed_hash(&self, key: &RecoveryKey, user: &str) -> [u8; 32] {
         let mut code = Zeroizing::new([0; LENGTH]);
         for (byte, symbol) in code.iter_mut().zip(self.0.iter()) {
             *byte = ALPHABET.get(usize::from(*symbol)).copied().unwrap_or(b'0');
         }
         let message = fields::join(&[user.as_bytes(), code.as_slice()]);
-        *kdf::hmac(&master_key.subkey(b"mfa/1 recovery codes"), &message)
+        *kdf::hmac(&key.0, &message)
     }
 }
 
@@ -127,9 +153,9 @@ impl Code {
 
     /// What is stored of a scratch code: as of a recovery code, under a subkey of its own.
     #[must_use]
-    pub fn keyed_hash(&self, master_key: &MasterKey, user: &str) -> [u8; 32] {
+    pub fn keyed_hash(&self, key: &RecoveryKey, user: &str) -> [u8; 32] {
         let message = fields::join(&[user.as_bytes(), self.as_str().as_bytes()]);
-        *kdf::hmac(&master_key.subkey(b"mfa/1 scratch codes"), &message)
+        *kdf::hmac(&kdf::expand(&key.0, b"mfa/1 scratch codes"), &message)
     }
 }
 

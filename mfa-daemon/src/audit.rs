@@ -2,10 +2,14 @@
 //! Audit events on the daemon's side: made where something is decided, stored in the same transaction
 //! as what they tell of, and put into the log once that is durable.
 
+mod login;
+
 use mfa_proto::audit::{Act, ActResult, AuditEvent};
 use mfa_proto::login::Origin;
 use mfa_proto::{Peer, UserName};
 use tracing::{info, warn};
+
+pub use self::login::Attempted;
 
 /// Characters of a name that a peer sent: enough for every real one, and an entry stays small.
 const NAME_MAX: usize = 64;
@@ -121,9 +125,8 @@ pub fn make_known(event: &AuditEvent) {
                 peer_pid = event.peer_pid,
                 seq = event.seq,
                 figures = Some(figures.as_str()).filter(|figures| !figures.is_empty()),
-                "{}: {}",
-                event.act.as_str(),
-                event.result.as_str()
+                "{}",
+                sentence(event)
             )
         };
     }
@@ -132,6 +135,18 @@ pub fn make_known(event: &AuditEvent) {
     } else {
         tell!(info);
     }
+}
+
+/// What `journalctl` shows of it; the rest are fields.
+fn sentence(event: &AuditEvent) -> String {
+    let mut text = format!("{} {}", event.act.as_str(), event.result.as_str());
+    let reason = event.reason.as_deref().map(|reason| format!(" ({reason})"));
+    let user = event.user.as_ref().map(|user| format!(" for {user}"));
+    let token = event.token.as_deref().map(|token| format!(" with {token}"));
+    let service = event.service.as_deref().map(|service| format!(" over {service}"));
+    let rhost = event.rhost.as_deref().map(|rhost| format!(" from {rhost}"));
+    text.extend([reason, user, token, service, rhost].into_iter().flatten());
+    text
 }
 
 /// Control characters escaped, and no longer than a name is.

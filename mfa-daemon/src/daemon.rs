@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use getrandom::SysRng;
 use mfa_crypto::{Group, GroupError};
 use mfa_proto::login::Origin;
-use mfa_proto::{TypedCode, UserName};
+use mfa_proto::{Peer, TypedCode, UserName};
 use tracing::error;
 
+use crate::audit::Attempted;
 use crate::caller;
 use crate::clock_sync::ClockWatch;
 use crate::config::Config;
@@ -21,7 +22,7 @@ use crate::policy::pending::PendingTokens;
 use crate::policy::record::Record;
 use crate::policy::rule::{self, Login, Rule, Terms};
 use crate::policy::unknown::Unknown;
-use crate::store::{Change, Store, StoreError};
+use crate::store::{Change, Step, Store, StoreError};
 use crate::vault::Vault;
 
 /// Seconds since 1970 by the real-time clock; a parameter, so that tests set it.
@@ -109,13 +110,22 @@ pub enum Count {
     Kept,
 }
 
+/// How a code comes to be checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Who asks.
+    pub peer: Peer,
+    /// What a success makes of the count.
+    pub count: Count,
+    /// A rule only observes this login: it passes whatever is decided.
+    pub observe: bool,
+}
+
 /// What became of a typed code.
 #[derive(Debug)]
 pub struct Checked {
     /// The decision. For a name without a token it is what one with only wrong codes would get.
     pub decision: Decision,
-    /// Whether there was a confirmed token to check the code against. For the log.
-    pub has_token: bool,
     /// Recovery codes that are left.
     pub recovery_codes_left: u8,
     /// Whether the token that was accepted is older than `max_age_days`.
@@ -218,7 +228,8 @@ impl Daemon {
         self.graces().end(user, (self.uptime)())
     }
 
-    /// Checks a code as one atomic, durable step: it is spent before this returns.
+    /// Checks a code as one atomic, durable step: it is spent, and what was decided is in the trail,
+    /// before this returns.
     ///
     /// # Errors
     /// [`NotDecided`]: deny.
@@ -227,7 +238,7 @@ impl Daemon {
         user: &UserName,
         typed: TypedCode,
         origin: &Origin,
-        count: Count,
+        asked: Asked,
     ) -> Result<Checked, NotDecided> {
         let now = self.now()?;
         self.clock_watch.look((self.uptime)());
@@ -235,29 +246,25 @@ impl Daemon {
         let max_age_days = self.settings().config.token.max_age_days.get();
         let vault = Arc::clone(&self.vault);
         let unknown = Arc::clone(&self.unknown);
-        let name = user.clone();
-        let (service, rhost) = (origin.service.clone(), origin.rhost.clone());
+        let (name, origin) = (user.clone(), origin.clone());
         let decide = move |record: Option<Record>| {
+            let Asked { peer, count, observe } = asked;
+            let attempted = Attempted { user: &name, origin: &origin, peer, now, observe };
             let typed = login::read(
                 typed.as_str(),
                 |code| vault.hash(&name, code),
                 |code| vault.hash_scratch(&name, code),
             );
-            let Some(mut record) = record.filter(|record| record.is_asked(&service, now)) else {
+            let Some(mut record) = record.filter(|record| record.is_asked(&origin.service, now))
+            else {
                 let mut unknown = unknown.lock().unwrap_or_else(PoisonError::into_inner);
                 let decision = unknown.decide(&name, &typed, now, &rules.lockout);
-                return (
-                    Change::Keep,
-                    Checked {
-                        decision,
-                        has_token: false,
-                        recovery_codes_left: 0,
-                        rotation_due: false,
-                    },
-                );
+                let event = Some(attempted.decided(&decision, None, &rules.lockout));
+                let answer = Checked { decision, recovery_codes_left: 0, rotation_due: false };
+                return Step { change: Change::Keep, event, answer };
             };
             let before = record.clone();
-            let attempt = Attempt { now, service: &service, rhost: rhost.as_deref() };
+            let attempt = Attempt { now, service: &origin.service, rhost: origin.rhost.as_deref() };
             let decision = login::decide(&mut record, &typed, &attempt, &rules, |token| {
                 vault
                     .open(&name, token)
@@ -269,7 +276,7 @@ impl Daemon {
             if count == Count::Kept && matches!(decision, Decision::Accepted(_)) {
                 record.lockout = before.lockout.clone();
             }
-            let has_token = !record.tokens.is_empty();
+            let event = Some(attempted.decided(&decision, Some(&record), &rules.lockout));
             let recovery_codes_left = u8::try_from(record.recovery.len()).unwrap_or(u8::MAX);
             let rotation_due = match &decision {
                 Decision::Accepted(Success { by: By::Token(name), .. }) => {
@@ -278,9 +285,9 @@ impl Daemon {
                 _ => false,
             };
             let change = if record == before { Change::Keep } else { Change::Put(record) };
-            (change, Checked { decision, has_token, recovery_codes_left, rotation_due })
+            Step { change, event, answer: Checked { decision, recovery_codes_left, rotation_due } }
         };
-        self.store.update(user.clone(), decide).await.map_err(NotDecided::Store)
+        self.store.act(user.clone(), decide).await.map_err(NotDecided::Store)
     }
 
     /// The configured figures of a decision.

@@ -5,8 +5,11 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 
-use tracing::warn;
+use mfa_proto::Peer;
+use mfa_proto::audit::{Act, ActResult};
+use tracing::{error, warn};
 
+use crate::audit::Event;
 use crate::config::{Config, ConfigError, Source};
 use crate::daemon::{Daemon, GroupLoadError, Settings};
 
@@ -57,11 +60,28 @@ impl Settings {
 }
 
 impl Daemon {
-    /// Reads the configuration again. Requests under way end with what they began with.
+    /// Reads the configuration again because `peer` asked for it, and writes into the trail what came
+    /// of it. Requests under way end with what they began with.
     ///
     /// # Errors
     /// [`SettingsError`]; everything is as it was then.
-    pub async fn reload(&self) -> Result<Reloaded, SettingsError> {
+    pub async fn reload(&self, peer: Peer) -> Result<Reloaded, SettingsError> {
+        let reloaded = self.replace_settings().await;
+        let now = (self.clock)();
+        let event = match &reloaded {
+            Ok(Reloaded { waiting }) => Event::new(Act::Reload, ActResult::Done, peer, now)
+                .figure("needs_restart", i64::try_from(waiting.len()).unwrap_or(i64::MAX)),
+            Err(error) => {
+                error!(%error, "not reloaded: the old configuration holds");
+                Event::new(Act::Reload, ActResult::Denied, peer, now).because("mistake")
+            }
+        };
+        // It is in the log where it cannot be stored, and what was read holds all the same.
+        let _ = self.store.note(event).await;
+        reloaded
+    }
+
+    async fn replace_settings(&self) -> Result<Reloaded, SettingsError> {
         // One after the other: otherwise what was read first could be put in place last.
         let _turn = self.reloading.lock().await;
         let source = self.settings().config.source.clone();

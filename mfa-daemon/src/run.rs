@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{CommandFactory, Parser, parser::ValueSource};
+use mfa_proto::Peer;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -22,7 +23,7 @@ use crate::policy::rule::Rule;
 use crate::reload::SettingsError;
 use crate::server::Queue;
 use crate::socket::{Listening, SocketError};
-use crate::store::{self, StoreError};
+use crate::store::{self, Moment, StoreError};
 use crate::{log, metrics, server};
 
 /// Keeps second-factor secrets and checks one-time codes for pam_mfa.
@@ -122,9 +123,11 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
     };
     let metrics = Arc::<metrics::Metrics>::default();
     let StoreUrl::Sqlite(database) = &config.store.url;
+    let at = Moment { now: clock(), skew: config.token.skew_steps.get() };
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let key = config.master_key.source(credentials.as_deref());
-    let (store, vault, _lock) = store::open(database, &key, &metrics).map_err(StartError::Store)?;
+    let (store, vault, _lock) =
+        store::open(database, &key, at, &metrics).map_err(StartError::Store)?;
     let mut listening = Listening::new(config.socket.as_path()).map_err(StartError::Socket)?;
     let queue = listening.queue();
     let for_metrics = metrics_listener(listening.take_metrics(), config.metrics.listen.get());
@@ -252,12 +255,15 @@ async fn reload_on(mut hangup: Signal, daemon: Arc<Daemon>) {
             Ok(now) => tell_systemd(&[NotifyState::Reloading, now]),
             Err(error) => warn!(%error, "cannot tell systemd when the reload began"),
         }
-        match daemon.reload().await {
-            Ok(_) => info!("the configuration was read again"),
-            Err(error) => error!(%error, "not reloaded: the old configuration holds"),
-        }
+        // The log and the trail say what came of it. Who sent a signal is not known.
+        let _ = daemon.reload(oneself()).await;
         tell_systemd(&[NotifyState::Ready]);
     }
+}
+
+fn oneself() -> Peer {
+    let (uid, gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+    Peer { uid, gid, pid: nix::unistd::getpid().as_raw() }
 }
 
 /// `NOTIFY_SOCKET`, sd_notify(3); without systemd this does nothing.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use getrandom::SysRng;
-use mfa_crypto::{Algorithm, Code, RecoveryCode, SealError, Secret};
+use mfa_crypto::{Algorithm, Code, RecoveryCode, RecoveryKey, SealError, Secret};
 use mfa_proto::{Blob, UserName};
 
 use crate::keyring::Keyring;
@@ -13,13 +13,14 @@ use crate::policy::record::{Factor, Token};
 /// The only thing that opens a stored secret.
 pub struct Vault {
     keys: Arc<Keyring>,
+    recovery: RecoveryKey,
 }
 
 impl Vault {
-    /// Over these master keys.
+    /// Over these master keys, and this key of the recovery codes.
     #[must_use]
-    pub fn new(keys: Arc<Keyring>) -> Self {
-        Self { keys }
+    pub fn new(keys: Arc<Keyring>, recovery: RecoveryKey) -> Self {
+        Self { keys, recovery }
     }
 
     /// Seals `secret` into `token`, bound to the user and to everything about the token that must
@@ -51,13 +52,13 @@ impl Vault {
     /// What is stored of a scratch code, a recovery code of eight digits that another system made.
     #[must_use]
     pub fn hash_scratch(&self, user: &UserName, code: &Code) -> [u8; 32] {
-        self.keys.with_current(|key| code.keyed_hash(key, user.as_str()))
+        code.keyed_hash(&self.recovery, user.as_str())
     }
 
     /// What is stored of a recovery code.
     #[must_use]
     pub fn hash(&self, user: &UserName, code: &RecoveryCode) -> [u8; 32] {
-        self.keys.with_current(|key| code.keyed_hash(key, user.as_str()))
+        code.keyed_hash(&self.recovery, user.as_str())
     }
 }
 
@@ -95,9 +96,15 @@ mod tests {
 
     use super::*;
 
+    fn vault() -> Vault {
+        let key = MasterKey::generate(&mut SysRng).unwrap();
+        let recovery = RecoveryKey::of(&key);
+        Vault::new(Arc::new(Keyring::new(key)), recovery)
+    }
+
     #[test]
     fn a_sealed_secret_opens_in_its_own_row_only() {
-        let vault = Vault::new(Arc::new(Keyring::new(MasterKey::generate(&mut SysRng).unwrap())));
+        let vault = vault();
         let alice = UserName::new("alice").unwrap();
         let mut token = Token {
             name: "phone".into(),
@@ -129,7 +136,6 @@ mod tests {
             change(&mut other);
             assert!(vault.open(&alice, &other).is_err());
         }
-        let another = Vault::new(Arc::new(Keyring::new(MasterKey::generate(&mut SysRng).unwrap())));
-        assert!(another.open(&alice, &token).is_err());
+        assert!(super::tests::vault().open(&alice, &token).is_err());
     }
 }

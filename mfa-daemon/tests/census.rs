@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Who is counted as a user, and as locked.
 
+#![expect(clippy::unwrap_used, reason = "this is test code outside of test functions")]
+
 mod house;
 
 use std::cell::Cell;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The master key as a credential that systemd passes: first start, later starts, and what is missing.
 
+#![expect(clippy::unwrap_used, reason = "this is test code outside of test functions")]
+
 mod trial;
 
 use std::fs;

@@ -145,7 +145,7 @@ fn an_enrolment_gives_a_token_whose_codes_log_in_and_recovery_codes_that_work_on
     assert_eq!(trial.verify("alice", &lower)["type"], "accepted");
 
     let log = trial.log();
-    assert!(log.contains("token activated") && !log.contains(&code) && !log.contains(first));
+    assert!(log.contains("enroll done") && !log.contains(&code) && !log.contains(first));
 }
 
 #[test]

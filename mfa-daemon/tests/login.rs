@@ -70,8 +70,8 @@ fn whatever_a_code_is_spent_for_the_log_says_what_kind_it_was_and_never_the_code
     let by_command = logged(|| {
         assert_eq!(kind(&house.caller(NOBODY.1).ask(revoke)), "revoked");
     });
-    for (log, service) in [(by_login, "service=sshd"), (by_command, "service=mfa")] {
-        let line = log.lines().find(|line| line.contains("accepted: bypass code"));
+    for (log, service) in [(by_login, "service=\"sshd\""), (by_command, "service=\"mfa\"")] {
+        let line = log.lines().find(|line| line.contains("login accepted (bypass_code)"));
         assert!(line.is_some_and(|line| line.contains(service)), "{log}");
         assert!(!log.contains(&bypass), "{log}");
     }

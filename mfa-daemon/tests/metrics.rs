@@ -2,7 +2,12 @@
 //! What the daemon shows of itself: to another implementation's parser, to the dashboard, and to whoever
 //! does not behave.
 
-mod house;
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "this is test code outside of test functions"
+)]
+
 mod trial;
 
 use std::collections::BTreeSet;
@@ -15,11 +20,6 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use house::House;
-use mfa_daemon::audit::Event;
-use mfa_daemon::metrics;
-use mfa_proto::Peer;
-use mfa_proto::audit::{Act, ActResult};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use openmetrics_parser::OpenMetricsType;
@@ -96,6 +96,12 @@ fn another_implementation_reads_what_the_daemon_counts() {
     for family in parsed.families.values() {
         assert!(!family.help.is_empty(), "{}", family.family_name);
     }
+    let decided = |result: &str| {
+        value(&page, &format!("mfa_decisions_total{{result=\"{result}\",service=\"test\"}}"))
+    };
+    assert_eq!((decided("accepted"), decided("denied")), (Some(1.0), Some(9.0)), "{page}");
+    let last = value(&page, "mfa_last_success_timestamp_seconds").unwrap();
+    assert!((0.0..60.0).contains(&(trial::now() as f64 - last)), "{last}");
     assert_eq!(value(&page, "mfa_users"), Some(3.0));
     assert_eq!(value(&page, "mfa_users_locked"), Some(1.0));
     assert_eq!(value(&page, "mfa_decision_seconds_count"), Some(10.0));
@@ -191,7 +197,10 @@ fn a_socket_for_metrics_is_told_from_that_for_requests_in_either_order() {
 
 #[test]
 fn the_dashboard_can_be_imported_and_asks_for_nothing_that_is_not_there() {
-    let page = page_of_a_busy_daemon();
+    let (trial, at) = serving();
+    trial.add("alice");
+    assert_eq!(trial.verify("alice", &code(0))["type"], "accepted");
+    let page = scrape(at);
     let exposed = names(&page);
     let board: Value = serde_json::from_str(&fs::read_to_string(DASHBOARD).unwrap()).unwrap();
     assert!(board["schemaVersion"].as_u64().unwrap() >= 36);
@@ -232,20 +241,6 @@ fn the_dashboard_can_be_imported_and_asks_for_nothing_that_is_not_there() {
     }
     let all: BTreeSet<_> = exposed.iter().map(|name| family(name).to_owned()).collect();
     assert_eq!(used, all, "something is counted and not shown");
-}
-
-/// Everything that there is to be shown, after a login and a count.
-fn page_of_a_busy_daemon() -> String {
-    let house = House::new("");
-    let daemon = &house.daemon;
-    let accepted = Event::new(Act::Login, ActResult::Accepted, Peer { uid: 0, gid: 0, pid: 1 }, 1);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(daemon.store.note(accepted)).unwrap();
-    let rules = daemon.login_rules().lockout;
-    assert!(daemon.metrics.census.begin(0));
-    let counted = daemon.store.count(house::now(), &rules, || true).unwrap();
-    daemon.metrics.census.end(0, 0, Some(counted));
-    metrics::expose(&daemon.metrics).unwrap()
 }
 
 /// The metrics in a query.

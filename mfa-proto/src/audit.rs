@@ -83,6 +83,8 @@ pub enum Act {
     Backup,
     /// The store was put back.
     Restore,
+    /// A database that was not the one used last was found at start: codes from before are void.
+    PutBack,
     /// The master key was replaced.
     Rekey,
     /// The configuration was read anew.
@@ -128,6 +130,7 @@ impl Act {
             Self::Export => "export",
             Self::Backup => "backup",
             Self::Restore => "restore",
+            Self::PutBack => "put_back",
             Self::Rekey => "rekey",
             Self::Reload => "reload",
             Self::Check => "check",

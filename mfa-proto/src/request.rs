@@ -75,3 +75,35 @@ pub enum Request {
     /// A page of users for another system.
     AdminExport(AdminExport),
 }
+
+impl Request {
+    /// Its name on the wire, and the user whom it names.
+    #[must_use]
+    pub fn about(&self) -> (&'static str, Option<&UserName>) {
+        match self {
+            Self::Begin(begin) => ("begin", Some(&begin.user)),
+            Self::Verify(verify) => ("verify", Some(&verify.user)),
+            Self::Account(account) => ("account", Some(&account.user)),
+            Self::LoginProvision(provision) => ("login_provision", Some(&provision.user)),
+            Self::LoginConfirm(confirm) => ("login_confirm", Some(&confirm.user)),
+            Self::Explain(explain) => ("explain", Some(&explain.user)),
+            Self::Status { user } => ("status", Some(user)),
+            Self::Params {} => ("params", None),
+            Self::KexInit(init) => ("kex_init", Some(&init.user)),
+            Self::KexFinish(_) => ("kex_finish", None),
+            Self::Sealed(_) => ("sealed", None),
+            Self::Revoke(revoke) => ("revoke", Some(&revoke.user)),
+            Self::AdminList(_) => ("admin_list", None),
+            Self::AdminUnlock { user } => ("admin_unlock", Some(user)),
+            Self::EndGrace { user } => ("end_grace", Some(user)),
+            Self::AdminBypass(bypass) => ("admin_bypass", Some(&bypass.user)),
+            Self::AdminInvite(invite) => ("admin_invite", Some(&invite.user)),
+            Self::AdminImport(_) => ("admin_import", None),
+            Self::AdminReload {} => ("admin_reload", None),
+            Self::AdminImportBegin {} => ("admin_import_begin", None),
+            Self::AdminImportCommit {} => ("admin_import_commit", None),
+            Self::AdminKnown { .. } => ("admin_known", None),
+            Self::AdminExport(_) => ("admin_export", None),
+        }
+    }
+}

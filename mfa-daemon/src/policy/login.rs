@@ -6,6 +6,7 @@ use mfa_proto::Blob;
 use mfa_proto::login::LastFailure;
 
 use super::code::{self, Match};
+use super::guard;
 use super::lockout::{Lock, LockoutRules};
 use super::near::{self, Nearby};
 use super::record::{Factor, Lockout, Record, Token};
@@ -49,7 +50,8 @@ pub enum Decision {
     /// Not evaluated.
     Locked(Lock),
     /// Refused and not counted: the last accepted step of every token lies in the future, so the
-    /// clock was set back and no code can be right.
+    /// clock was set back and no code can be right; or the token waits for an administrator, since an
+    /// older database was put back.
     ClockBehind,
 }
 
@@ -163,6 +165,10 @@ fn decide_code(
             all_behind = false;
             continue;
         };
+        // Its used counters are not known, so no code of it can be right, and none is a guess.
+        if guard::holds(record, token) {
+            continue;
+        }
         all_behind &= code::clock_is_behind(token, now, rules.skew);
         let nearby = near::look(token, &secret, typed, now, rules.skew);
         match code::look(token, &secret, typed, now, rules.skew) {

@@ -5,6 +5,7 @@
 pub mod code;
 pub mod due;
 pub mod grace;
+pub mod guard;
 pub mod lockout;
 pub mod login;
 pub mod near;

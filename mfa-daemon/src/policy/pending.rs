@@ -73,6 +73,20 @@ pub enum Obstacle {
     Replaced,
 }
 
+impl Obstacle {
+    /// In a word, for the trail.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFirst => "not_first",
+            Self::InviteGone => "invite_gone",
+            Self::NameTaken => "name_taken",
+            Self::TooMany => "too_many",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

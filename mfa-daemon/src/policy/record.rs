@@ -5,6 +5,8 @@ use mfa_crypto::{Algorithm, Digits, Period};
 use mfa_proto::Blob;
 use serde::{Deserialize, Serialize};
 
+use super::guard::Held;
+
 /// Everything that decides about a user's logins. Times are Unix seconds.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +26,17 @@ pub struct Record {
     /// What allows the first enrolment where `enrollment` is `invite`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invite: Option<Invite>,
+    /// The last guard that it has passed; see [`super::guard`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub guard: u32,
+    /// Tokens that wait for an administrator since a guard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form of a condition")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One token.

@@ -26,16 +26,19 @@ pub(super) async fn account(
     if !caller::is_root(peer) {
         return Ok(AccountAnswer::NothingDue {});
     }
+    let attempted = begin::attempted(daemon, &user, &origin, peer);
     let terms = match daemon.terms_for(&user, &origin).await {
         Ok(terms) => terms,
         Err(error) => {
             unavailable(&error, "account");
-            return Ok(AccountAnswer::Unavailable { ignore: false });
+            return Ok(AccountAnswer::Unavailable {
+                ignore: begin::undecided(daemon, None, &attempted),
+            });
         }
     };
     let unavailable = |error: &dyn fmt::Display| {
         unavailable(&error, "account");
-        AccountAnswer::Unavailable { ignore: begin::ignored(&terms, &user, &origin, peer) }
+        AccountAnswer::Unavailable { ignore: begin::undecided(daemon, Some(&terms), &attempted) }
     };
     let now = match daemon.now() {
         Ok(now) => now,

@@ -2,15 +2,17 @@
 //! `admin_list` and `admin_unlock`.
 
 use mfa_proto::admin::{AdminAnswer, AdminList};
-use mfa_proto::{ErrorAnswer, ErrorCode, FRAME_MAX, Peer, UserName};
-use tracing::{error, warn};
+use mfa_proto::audit::{Act, ActResult};
+use mfa_proto::{ErrorAnswer, FRAME_MAX, Peer, UserName};
+use tracing::error;
 
 use super::status::describe;
-use super::unavailable;
+use super::{conflict, unavailable};
+use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
 use crate::policy::code;
-use crate::store::Change;
+use crate::store::{Change, Step};
 
 /// The most users of a page, whatever is asked for: four tokens each still fit a frame's reader.
 const PAGE_MAX: u16 = 200;
@@ -60,26 +62,27 @@ pub(super) async fn unlock(
         return Err(caller::not_permitted());
     }
     let (now, skew) = ((daemon.clock)(), daemon.login_rules().skew);
+    let event = Event::new(Act::Unlock, ActResult::Done, peer, now).of(&user);
     let known = daemon
         .store
-        .update(user.clone(), move |record| match record {
+        .act(user.clone(), move |record| match record {
             Some(mut record) => {
+                let event = event.figure("failures", record.lockout.failures);
                 record.lockout.reset();
+                record.held.clear();
                 for token in &mut record.tokens {
                     token.factor = code::caught_up(token, now, skew);
                 }
-                (Change::to(record), true)
+                Step { change: Change::to(record), event: Some(event), answer: true }
             }
-            None => (Change::Keep, false),
+            None => Step { change: Change::Keep, event: None, answer: false },
         })
         .await
         .map_err(|error| unavailable(&error, "admin_unlock"))?;
     if !known {
-        return Err(ErrorAnswer {
-            code: ErrorCode::Conflict,
-            message: format!("{user} has no second factor here; mfa admin list shows who has"),
-        });
+        return Err(conflict(format!(
+            "{user} has no second factor here; mfa admin list shows who has"
+        )));
     }
-    warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid, "unlocked");
     Ok(AdminAnswer::Unlocked {})
 }

@@ -4,14 +4,15 @@
 use std::ops::RangeInclusive;
 
 use mfa_proto::admin::{AdminAnswer, AdminBypass};
+use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::{ErrorAnswer, Peer};
-use tracing::warn;
 
 use super::{Bounded, conflict, invite, recovery, unavailable};
+use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
 use crate::policy::record::{Bypass, Record};
-use crate::store::Change;
+use crate::store::{Change, Step};
 
 /// How many logins one code may open.
 const USES: RangeInclusive<u32> = 1..=100;
@@ -43,9 +44,18 @@ pub(super) async fn bypass(
     let (code, hash) =
         recovery::one(daemon, &user).map_err(|error| unavailable(&error, "admin_bypass"))?;
     let bypass = Bypass { hash, until, uses_left: uses, service: service.clone() };
+    let event = Event::new(Act::Bypass, ActResult::Done, peer, now)
+        .of(&user)
+        .service(service.as_deref())
+        .figure("seconds", seconds)
+        .figure("uses", uses)
+        .warning();
     let made = daemon
         .store
-        .update(user.clone(), move |record| add(record.unwrap_or_default(), bypass, now))
+        .act(user.clone(), move |record| match add(record.unwrap_or_default(), bypass, now) {
+            Some(record) => Step { change: Change::Put(record), event: Some(event), answer: true },
+            None => Step { change: Change::Keep, event: None, answer: false },
+        })
         .await
         .map_err(|error| unavailable(&error, "admin_bypass"))?;
     if !made {
@@ -54,20 +64,17 @@ pub(super) async fn bypass(
             Record::MAX_BYPASSES
         )));
     }
-    let service = service.as_deref().map(|service| tracing::field::display(Bounded(service)));
-    warn!(%user, seconds, uses, service, peer_uid = peer.uid, peer_pid = peer.pid,
-        "bypass code made");
     Ok(AdminAnswer::Issued { code, until })
 }
 
 /// Adds the code where there is room; what has ended makes room.
-fn add(mut record: Record, bypass: Bypass, now: u64) -> (Change, bool) {
+fn add(mut record: Record, bypass: Bypass, now: u64) -> Option<Record> {
     record.bypasses.retain(|old| now < old.until && old.uses_left > 0);
     if record.bypasses.len() >= Record::MAX_BYPASSES {
-        return (Change::Keep, false);
+        return None;
     }
     record.bypasses.push(bypass);
-    (Change::Put(record), true)
+    Some(record)
 }
 
 fn check_service(service: &str) -> Result<(), ErrorAnswer> {

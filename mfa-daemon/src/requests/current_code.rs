@@ -4,8 +4,8 @@
 use mfa_proto::login::Origin;
 use mfa_proto::{ErrorAnswer, ErrorCode, Peer, TypedCode, UserName};
 
-use super::{unavailable, verify};
-use crate::daemon::{Count, Daemon};
+use super::{begin, unavailable};
+use crate::daemon::{Asked, Count, Daemon};
 use crate::policy::login::Decision;
 
 /// Wants a current code of `user`; it is spent by this, and logged as one that opens a login is: a
@@ -24,11 +24,11 @@ pub(super) async fn require(
     let Some(typed) = typed else {
         return Err(needed("a current code of yours is needed for this"));
     };
-    let checked = daemon
-        .check_code(user, typed, origin, Count::Kept)
-        .await
-        .map_err(|error| unavailable(&error, "current code"))?;
-    verify::record(&checked.decision, checked.has_token, user, origin, peer);
+    let asked = Asked { peer, count: Count::Kept, observe: false };
+    let checked = daemon.check_code(user, typed, origin, asked).await.map_err(|error| {
+        begin::undecided(daemon, None, &begin::attempted(daemon, user, origin, peer));
+        unavailable(&error, "current code")
+    })?;
     match checked.decision {
         Decision::Accepted(_) => Ok(()),
         _ => Err(needed("that code is not accepted; wait for the next one and try again")),

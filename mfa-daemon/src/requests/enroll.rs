@@ -6,11 +6,14 @@ use std::sync::{Arc, PoisonError};
 
 use getrandom::SysRng;
 use mfa_crypto::{Code, Moving, OtpUri, Secret};
+use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::exchange::{MovingFactor, Purpose, SealedAnswer, SealedRequest};
+use mfa_proto::login::Origin;
 use mfa_proto::{Blob, ErrorAnswer, ErrorCode, Peer, SecretText, TypedCode, UserName};
-use tracing::{error, info, warn};
+use tracing::{debug, error};
 
-use super::{Bounded, conflict, current_code, invite, recovery, rotate, unavailable};
+use super::{Bounded, conflict, current_code, invite, recovery, rotate, tell_refused, unavailable};
+use crate::audit::Event;
 use crate::caller::{self, Standing};
 use crate::config::Enrollment;
 use crate::daemon::{self, Daemon};
@@ -18,7 +21,7 @@ use crate::policy::code::{self, Match};
 use crate::policy::pending::{Kind, Obstacle, Pending, RecoveryCodes, TRIES};
 use crate::policy::record::{Factor, Record, Token};
 use crate::session::Subject;
-use crate::store::Change;
+use crate::store::{Change, Step};
 
 /// The longest name of a token, in bytes.
 const NAME_MAX: usize = 64;
@@ -52,7 +55,12 @@ pub(super) async fn inside(
             purpose.as_str()
         ))),
     };
-    result.unwrap_or_else(SealedAnswer::Refused)
+    result.unwrap_or_else(|refusal| {
+        if refusal.code == ErrorCode::NotPermitted {
+            tell_refused(subject.purpose.as_str(), Some(user), peer);
+        }
+        SealedAnswer::Refused(refusal)
+    })
 }
 
 fn sealed(confirmation: Confirmation) -> SealedAnswer {
@@ -147,7 +155,7 @@ async fn provision(
         }
     };
     let uri = issue(daemon, user, Draft { name: name.clone(), moving, kind })?;
-    info!(%user, token = name, peer_uid = peer.uid, peer_pid = peer.pid, "token provisioned");
+    debug!(%user, token = name, peer_uid = peer.uid, peer_pid = peer.pid, "token provisioned");
     Ok(SealedAnswer::Provisioned { name, uri: SecretText::new(uri.render().as_str()) })
 }
 
@@ -206,19 +214,19 @@ pub(super) fn issue(daemon: &Daemon, user: &UserName, draft: Draft) -> Result<Ot
 }
 
 /// Which pending tokens a first code may be for.
-#[derive(Clone, Copy)]
 pub(super) enum Awaited {
     Enrolment,
     Rotation,
-    Either,
+    /// Whichever was due in this login.
+    Due(Origin),
 }
 
 impl Awaited {
-    fn covers(self, kind: &Kind) -> bool {
+    fn covers(&self, kind: &Kind) -> bool {
         match self {
             Self::Enrolment => !matches!(kind, Kind::Rotation { .. }),
             Self::Rotation => matches!(kind, Kind::Rotation { .. }),
-            Self::Either => true,
+            Self::Due(_) => true,
         }
     }
 }
@@ -248,69 +256,73 @@ pub(super) async fn confirm(
     let (owner, wanted, hashes) = (user.clone(), name.to_owned(), fresh.hashes);
     // All of it where changes have their turn: a token that was revoked, or another one that was
     // activated before this turn, is seen.
+    let decide = move |record: Option<Record>| {
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = all.get(&owner, &wanted, uptime).filter(|found| awaited.covers(&found.kind));
+        let Some(pending) = found.cloned() else {
+            return Step { change: Change::Keep, event: None, answer: Outcome::NotPending };
+        };
+        let token = &pending.token;
+        let told = |result| {
+            let act = match pending.kind {
+                Kind::First { .. } | Kind::Another => Act::Enroll,
+                Kind::Rotation { .. } => Act::Rotate,
+            };
+            let event = Event::new(act, result, peer, now).of(&owner).token(&wanted);
+            if let Awaited::Due(origin) = &awaited { event.from(origin) } else { event }
+        };
+        let matched = match (Code::parse(typed.as_str()), vault.open(&owner, token)) {
+            (Some(code), Ok(secret)) => code::look(token, &secret, &code, now, skew),
+            (None, _) => Match::None,
+            (_, Err(error)) => {
+                error!(user = %owner, token = wanted, %error, "a pending secret does not open");
+                Match::None
+            }
+        };
+        let Match::Fresh(factor) = matched else {
+            let tries_left = all.wrong(&owner, token);
+            let event = told(ActResult::Denied).because("wrong_code");
+            let event = Some(event.figure("tries_left", tries_left));
+            return Step { change: Change::Keep, event, answer: Outcome::Wrong { tries_left } };
+        };
+        let mut record = record.unwrap_or_default();
+        match pending.activate(&mut record, factor, now, hashes) {
+            Ok(recovery) => {
+                let mut event = told(ActResult::Done);
+                if matches!(pending.kind, Kind::First { invite: Some(_) }) {
+                    event = event.because("invited");
+                }
+                let token = Box::new(pending.token);
+                let answer = Outcome::Active { token, kind: pending.kind, recovery };
+                Step { change: Change::Put(record), event: Some(event), answer }
+            }
+            Err(obstacle) => {
+                all.done(&owner, token);
+                let event = Some(told(ActResult::Denied).because(obstacle.as_str()));
+                Step { change: Change::Keep, event, answer: Outcome::Refused(obstacle) }
+            }
+        }
+    };
     let outcome = daemon
         .store
-        .update(user.clone(), move |record| {
-            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-            let found =
-                all.get(&owner, &wanted, uptime).filter(|found| awaited.covers(&found.kind));
-            let Some(pending) = found.cloned() else {
-                return (Change::Keep, Outcome::NotPending);
-            };
-            let token = &pending.token;
-            let matched = match (Code::parse(typed.as_str()), vault.open(&owner, token)) {
-                (Some(code), Ok(secret)) => code::look(token, &secret, &code, now, skew),
-                (None, _) => Match::None,
-                (_, Err(error)) => {
-                    error!(user = %owner, token = wanted, %error, "a pending secret does not open");
-                    Match::None
-                }
-            };
-            let Match::Fresh(factor) = matched else {
-                let tries_left = all.wrong(&owner, token);
-                return (Change::Keep, Outcome::Wrong { tries_left });
-            };
-            let mut record = record.unwrap_or_default();
-            match pending.activate(&mut record, factor, now, hashes) {
-                Ok(recovery) => {
-                    let token = Box::new(pending.token);
-                    (Change::Put(record), Outcome::Active { token, kind: pending.kind, recovery })
-                }
-                Err(obstacle) => {
-                    all.done(&owner, token);
-                    (Change::Keep, Outcome::Refused(obstacle))
-                }
-            }
-        })
+        .act(user.clone(), decide)
         .await
         // The token is still pending: the user may try the next code.
         .map_err(|error| unavailable(&error, "confirm"))?;
     match outcome {
         Outcome::Active { token, kind, recovery } => {
             daemon.pending.lock().unwrap_or_else(PoisonError::into_inner).done(user, &token);
-            let replaced = matches!(kind, Kind::Rotation { .. });
-            if replaced {
+            if matches!(kind, Kind::Rotation { .. }) {
                 daemon.end_grace(user);
             }
-            let invited = matches!(kind, Kind::First { invite: Some(_) });
-            warn!(%user, token = token.name, replaced, invited,
-                peer_uid = peer.uid, peer_pid = peer.pid, "token activated");
             let recovery_codes = match recovery {
                 RecoveryCodes::New => fresh.codes,
                 RecoveryCodes::Kept => Vec::new(),
             };
             Ok(Confirmation::Active { recovery_codes })
         }
-        Outcome::Wrong { tries_left } => {
-            info!(%user, token = %Bounded(name), peer_uid = peer.uid, peer_pid = peer.pid, tries_left,
-                "token not confirmed");
-            Ok(Confirmation::Wrong { tries_left })
-        }
-        Outcome::Refused(obstacle) => {
-            info!(%user, token = %Bounded(name), peer_uid = peer.uid, peer_pid = peer.pid, %obstacle,
-                "token not activated");
-            Err(conflict(obstacle.to_string()))
-        }
+        Outcome::Wrong { tries_left } => Ok(Confirmation::Wrong { tries_left }),
+        Outcome::Refused(obstacle) => Err(conflict(obstacle.to_string())),
         Outcome::NotPending => Err(ErrorAnswer {
             code: ErrorCode::NotPending,
             message: format!(

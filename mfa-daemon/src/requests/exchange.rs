@@ -12,7 +12,7 @@ use mfa_proto::exchange::{
     SealedRequest,
 };
 use mfa_proto::{Blob, ErrorAnswer, ErrorCode, Peer};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
 use super::{Connection, enroll, unavailable};
@@ -81,7 +81,7 @@ pub(super) fn finish(
         warn!(user = %subject.user, peer_uid = connection.peer.uid, %error, "key exchange refused");
         failed(&error.to_string())
     })?;
-    info!(user = %subject.user, purpose = subject.purpose.as_str(),
+    debug!(user = %subject.user, purpose = subject.purpose.as_str(),
         peer_uid = connection.peer.uid, peer_pid = connection.peer.pid, "session opened");
     connection.exchange = Exchange::Open(Box::new(Open { subject, session, rekey: None }));
     Ok(ExchangeAnswer::KexDone {})
@@ -163,7 +163,7 @@ fn rekey_finish(
         warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid, %error, "rekey refused");
         failed(&error.to_string())
     })?;
-    info!(%user, peer_uid = peer.uid, peer_pid = peer.pid, epoch = open.session.epoch() + 1,
+    debug!(%user, peer_uid = peer.uid, peer_pid = peer.pid, epoch = open.session.epoch() + 1,
         "session rekeyed");
     Ok(new_keys)
 }

@@ -5,17 +5,18 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError};
 
 use mfa_proto::admin::{AdminAnswer, AdminInvite};
+use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::{Blob, ErrorAnswer, ErrorCode, Peer, TypedCode, UserName};
-use tracing::warn;
 
 use super::{conflict, recovery, unavailable};
+use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
 use crate::policy::lockout::Lock;
 use crate::policy::login::{self, Typed};
 use crate::policy::record::{Invite, Record};
 use crate::policy::recovery::same_hash;
-use crate::store::Change;
+use crate::store::{Change, Step};
 
 /// How long a code of an administrator's may be good.
 pub(super) const SECONDS: RangeInclusive<u64> = 60..=30 * 86_400;
@@ -33,15 +34,17 @@ pub(super) async fn invite(
     let until = now.saturating_add(seconds);
     let (code, hash) =
         recovery::one(daemon, &user).map_err(|error| unavailable(&error, "admin_invite"))?;
+    let event = Event::new(Act::Invite, ActResult::Done, peer, now).of(&user);
+    let event = event.figure("seconds", seconds);
     let invited = daemon
         .store
-        .update(user.clone(), move |record| {
+        .act(user.clone(), move |record| {
             let mut record = record.unwrap_or_default();
             if !record.tokens.is_empty() {
-                return (Change::Keep, false);
+                return Step { change: Change::Keep, event: None, answer: false };
             }
             record.invite = Some(Invite { hash, until });
-            (Change::Put(record), true)
+            Step { change: Change::Put(record), event: Some(event), answer: true }
         })
         .await
         .map_err(|error| unavailable(&error, "admin_invite"))?;
@@ -50,7 +53,6 @@ pub(super) async fn invite(
             "{user} has a token already and needs no invite; a further one takes a current code"
         )));
     }
-    warn!(%user, seconds, peer_uid = peer.uid, peer_pid = peer.pid, "invite code made");
     Ok(AdminAnswer::Issued { code, until })
 }
 
@@ -90,9 +92,17 @@ pub(super) async fn check(
     let rules = daemon.login_rules().lockout;
     let (vault, unknown) = (Arc::clone(&daemon.vault), Arc::clone(&daemon.unknown));
     let name = user.clone();
+    let refused = Event::new(Act::Enroll, ActResult::Denied, peer, now).of(user);
     let checked = daemon
         .store
-        .update(user.clone(), move |record| {
+        .act(user.clone(), move |record| {
+            let step = |change, checked: Checked| {
+                let event = checked.reason().map(|reason| match checked {
+                    Checked::Locked => refused.because(reason).warning(),
+                    _ => refused.because(reason),
+                });
+                Step { change, event, answer: checked }
+            };
             let typed = login::read(
                 typed.as_str(),
                 |code| vault.hash(&name, code),
@@ -105,10 +115,10 @@ pub(super) async fn check(
                     login::Decision::NotACode => Checked::NotACode,
                     _ => Checked::Wrong,
                 };
-                return (Change::Keep, checked);
+                return step(Change::Keep, checked);
             };
             if !record.tokens.is_empty() {
-                return (Change::Keep, Checked::HasToken);
+                return step(Change::Keep, Checked::HasToken);
             }
             let before = record.clone();
             let lock = record.lockout.lock_at(now, &rules);
@@ -118,23 +128,31 @@ pub(super) async fn check(
                 Checked::Locked
             };
             let change = if record == before { Change::Keep } else { Change::Put(record) };
-            (change, checked)
+            step(change, checked)
         })
         .await
         .map_err(|error| unavailable(&error, "invite"))?;
-    let reason = match checked {
-        Checked::Good(hash) => return Ok(hash),
+    match checked {
+        Checked::Good(hash) => Ok(hash),
         Checked::HasToken => {
-            return Err(conflict(
-                "another enrolment was completed meanwhile; begin again".to_owned(),
-            ));
+            Err(conflict("another enrolment was completed meanwhile; begin again".to_owned()))
         }
-        Checked::Wrong => "wrong_invite",
-        Checked::NotACode => "not_a_code",
-        Checked::Locked => "locked",
-    };
-    warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid, reason, "refused: invite needed");
-    Err(needed("that invite code is not accepted; ask an administrator for a new one"))
+        Checked::Wrong | Checked::NotACode | Checked::Locked => {
+            Err(needed("that invite code is not accepted; ask an administrator for a new one"))
+        }
+    }
+}
+
+impl Checked {
+    /// Why it was refused, if it was for the code's sake.
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Good(_) | Self::HasToken => None,
+            Self::Wrong => Some("wrong_invite"),
+            Self::NotACode => Some("not_a_code"),
+            Self::Locked => Some("locked"),
+        }
+    }
 }
 
 fn compare(record: &mut Record, typed: &Typed, now: u64) -> Checked {

@@ -11,10 +11,10 @@ use mfa_proto::exchange::MovingFactor;
 use mfa_proto::login::Origin;
 use mfa_proto::{ErrorAnswer, Peer, SecretText, UserName};
 use mfa_qr::{Ink, Picture};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::enroll::{self, Awaited, Confirmation, Draft};
-use super::{Bounded, conflict, current_code, invite, rotate, unavailable};
+use super::{conflict, current_code, invite, rotate, unavailable};
 use crate::caller;
 use crate::config::Enrollment;
 use crate::daemon::Daemon;
@@ -30,8 +30,6 @@ pub(super) async fn provision(
     LoginProvision { user, origin, proof }: LoginProvision,
 ) -> Result<LoginProvisionAnswer, ErrorAnswer> {
     if !caller::is_root(peer) {
-        warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid,
-            "refused: enrolment inside a login asked by an unprivileged process");
         return Err(caller::not_permitted());
     }
     let record = daemon.store.get(&user).map_err(|error| unavailable(&error, "login_provision"))?;
@@ -49,8 +47,7 @@ pub(super) async fn provision(
         prove(daemon, &user, &origin, proof, peer).await?;
         (old.name.clone(), rotate::replace(daemon, &user, old)?)
     };
-    info!(%user, token = name, service = %Bounded(&origin.service),
-        peer_uid = peer.uid, peer_pid = peer.pid, "token provisioned inside a login");
+    debug!(%user, token = name, peer_pid = peer.pid, "token provisioned inside a login");
     Ok(shown(name, &uri))
 }
 
@@ -60,15 +57,11 @@ pub(super) async fn confirm(
     LoginConfirm { user, origin, token, code }: LoginConfirm,
 ) -> Result<LoginConfirmAnswer, ErrorAnswer> {
     if !caller::is_root(peer) {
-        warn!(%user, peer_uid = peer.uid, peer_pid = peer.pid,
-            "refused: enrolment inside a login asked by an unprivileged process");
         return Err(caller::not_permitted());
     }
-    let confirmation = enroll::confirm(daemon, peer, &user, &token, code, Awaited::Either).await?;
-    Ok(match confirmation {
+    let due = Awaited::Due(origin);
+    Ok(match enroll::confirm(daemon, peer, &user, &token, code, due).await? {
         Confirmation::Active { recovery_codes } => {
-            info!(%user, token = %Bounded(&token), service = %Bounded(&origin.service),
-                peer_uid = peer.uid, peer_pid = peer.pid, "token activated inside a login");
             LoginConfirmAnswer::LoginConfirmed { recovery_codes }
         }
         Confirmation::Wrong { tries_left } => LoginConfirmAnswer::WrongCode { tries_left },

@@ -25,10 +25,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use mfa_proto::frame;
-use mfa_proto::login::Origin;
-use mfa_proto::{ErrorAnswer, ErrorCode, FrameError, Peer, Request};
+use mfa_proto::{ErrorAnswer, ErrorCode, FrameError, Peer, Request, UserName};
 use serde::Serialize;
-use tracing::error;
+use tracing::{error, warn};
 use zeroize::Zeroizing;
 
 use crate::daemon::Daemon;
@@ -63,6 +62,8 @@ pub async fn answer(
     request: Request,
 ) -> Result<Zeroizing<Vec<u8>>, FrameError> {
     let peer = connection.peer;
+    let (name, user) = request.about();
+    let id = &Asked { id, name, user: user.cloned(), peer };
     match request {
         Request::Begin(begin) => write(id, begin::begin(daemon, peer, begin).await),
         Request::Verify(verify) => write(id, verify::verify(daemon, peer, verify).await),
@@ -94,15 +95,40 @@ pub async fn answer(
     }
 }
 
-/// The frame of an answer or of a refusal.
-pub(crate) fn write<T: Serialize>(
+/// A request while it is carried out.
+struct Asked {
     id: u64,
+    name: &'static str,
+    user: Option<UserName>,
+    peer: Peer,
+}
+
+/// The frame of an answer or of a refusal.
+fn write<T: Serialize>(
+    asked: &Asked,
     result: Result<T, ErrorAnswer>,
 ) -> Result<Zeroizing<Vec<u8>>, FrameError> {
     match result {
-        Ok(answer) => frame::encode(id, answer),
-        Err(refusal) => frame::encode(id, refusal.tagged()),
+        Ok(answer) => frame::encode(asked.id, answer),
+        Err(refusal) => {
+            if refusal.code == ErrorCode::NotPermitted {
+                tell_refused(asked.name, asked.user.as_ref(), asked.peer);
+            }
+            frame::encode(asked.id, refusal.tagged())
+        }
     }
+}
+
+/// Tells of what somebody asked who may not. In the log alone: in the trail he could push out what
+/// others did.
+fn tell_refused(request: &'static str, user: Option<&UserName>, peer: Peer) {
+    warn!(
+        request,
+        user = user.map(tracing::field::display),
+        peer_uid = peer.uid,
+        peer_pid = peer.pid,
+        "refused: not permitted"
+    );
 }
 
 /// The refusal where the daemon itself fails. The cause is for the log, not for the caller.
@@ -126,12 +152,4 @@ impl fmt::Display for Bounded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().take(128).try_for_each(|c| write!(f, "{}", c.escape_debug()))
     }
-}
-
-fn rhost(origin: &Origin) -> Option<tracing::field::DisplayValue<Bounded<'_>>> {
-    origin.rhost.as_deref().map(|host| tracing::field::display(Bounded(host)))
-}
-
-fn tty(origin: &Origin) -> Option<tracing::field::DisplayValue<Bounded<'_>>> {
-    origin.tty.as_deref().map(|tty| tracing::field::display(Bounded(tty)))
 }

@@ -5,15 +5,16 @@ use std::fmt;
 
 use getrandom::SysRng;
 use mfa_crypto::{RecoveryCode, RngError};
+use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::exchange::SealedAnswer;
 use mfa_proto::{Blob, ErrorAnswer, Peer, TypedCode, UserName};
-use tracing::warn;
 
 use super::{conflict, current_code, unavailable};
+use crate::audit::Event;
 use crate::caller::{self, Standing};
 use crate::daemon::{Daemon, command};
 use crate::policy::record::Record;
-use crate::store::Change;
+use crate::store::{Change, Step};
 
 pub(super) async fn recovery_codes(
     daemon: &Daemon,
@@ -28,25 +29,25 @@ pub(super) async fn recovery_codes(
     }
     let fresh = fresh(daemon, user).map_err(|error| unavailable(&error, "recovery_codes"))?;
     let hashes = fresh.hashes;
+    let event = Event::new(Act::RecoveryCodes, ActResult::Done, peer, (daemon.clock)()).of(user);
     let replaced = daemon
         .store
-        .update(user.clone(), move |record| match record {
+        .act(user.clone(), move |record| match record {
             Some(mut record) if !record.tokens.is_empty() => {
-                let void = record.recovery.len();
+                let event = event.figure("void", record.recovery.len());
                 record.recovery = hashes;
-                (Change::Put(record), Some(void))
+                Step { change: Change::Put(record), event: Some(event), answer: true }
             }
-            _ => (Change::Keep, None),
+            _ => Step { change: Change::Keep, event: None, answer: false },
         })
         .await
         .map_err(|error| unavailable(&error, "recovery_codes"))?;
-    let Some(void) = replaced else {
+    if !replaced {
         return Err(conflict(format!(
             "{user} has no token that recovery codes could stand in for; enrol first (mfa enroll)"
         )));
-    };
+    }
     daemon.end_grace(user);
-    warn!(%user, void, peer_uid = peer.uid, peer_pid = peer.pid, "recovery codes replaced");
     Ok(SealedAnswer::RecoveryCodes { codes: fresh.codes })
 }
 

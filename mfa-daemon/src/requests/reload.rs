@@ -3,7 +3,6 @@
 
 use mfa_proto::admin::AdminAnswer;
 use mfa_proto::{ErrorAnswer, Peer};
-use tracing::{error, warn};
 
 use super::conflict;
 use crate::caller;
@@ -16,15 +15,12 @@ pub(super) async fn reload(daemon: &Daemon, peer: Peer) -> Result<AdminAnswer, E
     if !caller::is_admin(peer, &daemon.settings().config.admin_group).await {
         return Err(caller::not_permitted());
     }
-    match daemon.reload().await {
+    match daemon.reload(peer).await {
         Ok(reloaded) => {
-            warn!(peer_uid = peer.uid, peer_pid = peer.pid, "the configuration was read again");
             let needs_restart = reloaded.waiting.into_iter().map(str::to_owned).collect();
             Ok(AdminAnswer::Reloaded { needs_restart })
         }
         Err(error) => {
-            error!(peer_uid = peer.uid, peer_pid = peer.pid, %error,
-                "not reloaded: the old configuration holds");
             let mistake: String = error.to_string().chars().take(MISTAKE_MAX).collect();
             Err(conflict(format!("{mistake}. The configuration that was read before still holds")))
         }

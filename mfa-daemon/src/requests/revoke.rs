@@ -3,15 +3,16 @@
 
 use std::sync::{Arc, PoisonError};
 
+use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::status::{Revoke, StatusAnswer};
 use mfa_proto::{ErrorAnswer, ErrorCode, Peer};
-use tracing::warn;
 
 use super::{current_code, unavailable};
+use crate::audit::Event;
 use crate::caller::{self, Standing};
 use crate::daemon::{Daemon, command};
 use crate::policy::record::Record;
-use crate::store::Change;
+use crate::store::{Change, Step};
 
 pub(super) async fn revoke(
     daemon: &Daemon,
@@ -25,16 +26,19 @@ pub(super) async fn revoke(
         Standing::Stranger => return Err(caller::not_permitted()),
     }
     let (all, owner, wanted) = (Arc::clone(&daemon.pending), user.clone(), name.clone());
+    let event = Event::new(Act::Revoke, ActResult::Done, peer, (daemon.clock)());
+    let event = event.of(&user).token(&name);
     let left = daemon
         .store
-        .update(user.clone(), move |record| {
+        .act(user.clone(), move |record| {
             let (change, left) = remove(record, &wanted);
             if left.is_some() {
                 // Whoever has begun an enrolment with a code of that token begins again. Here, where
                 // changes have their turn, no first code can come between.
                 all.lock().unwrap_or_else(PoisonError::into_inner).forget(&owner);
             }
-            (change, left)
+            let event = left.map(|left| event.figure("tokens_left", left));
+            Step { change, event, answer: left }
         })
         .await
         .map_err(|error| unavailable(&error, "revoke"))?;
@@ -45,7 +49,6 @@ pub(super) async fn revoke(
         });
     };
     daemon.end_grace(&user);
-    warn!(%user, token = name, peer_uid = peer.uid, peer_pid = peer.pid, "token revoked");
     Ok(StatusAnswer::Revoked { left })
 }
 

@@ -5,7 +5,7 @@
 use mfa_crypto::OtpUri;
 use mfa_proto::exchange::{MovingFactor, SealedAnswer};
 use mfa_proto::{ErrorAnswer, Peer, SecretText, TypedCode, UserName};
-use tracing::info;
+use tracing::debug;
 
 use super::enroll::{self, Draft};
 use super::{Bounded, conflict, current_code, unavailable};
@@ -33,7 +33,7 @@ pub(super) async fn rotate(
         current_code::require(daemon, user, code, &command(), peer).await?;
     }
     let uri = replace(daemon, user, old)?;
-    info!(%user, token = old.name, peer_uid = peer.uid, peer_pid = peer.pid, "token to be rotated");
+    debug!(%user, token = old.name, "token to be rotated");
     Ok(SealedAnswer::Provisioned {
         name: old.name.clone(),
         uri: SecretText::new(uri.render().as_str()),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tracing::{error, info};
 
 use super::sqlite::{SCHEMA, USERS};
-use super::{StoreError, ring, row};
+use super::{StoreError, recovery_key, ring, row};
 use crate::keyring::Keyring;
 use crate::policy::record::Record;
 
@@ -79,6 +79,7 @@ fn from_2_to_3(
     drop(rows);
     drop(readable);
     transaction.execute_batch("DROP TABLE readable")?;
+    recovery_key::make(transaction, keys)?;
     ring::make(transaction)
 }
 

@@ -2,9 +2,12 @@
 //! Where users are kept. Changes go through one writer that shares commits; reads go beside it.
 
 mod census;
+mod guard;
+mod mark;
 mod migration;
 mod open;
 mod reader;
+mod recovery_key;
 mod ring;
 mod row;
 mod sqlite;
@@ -18,6 +21,7 @@ use std::sync::Arc;
 use mfa_crypto::SealError;
 use mfa_proto::UserName;
 use mfa_proto::audit::AuditEvent;
+use tracing::dispatcher;
 
 use self::census::Apart;
 use self::reader::Reader;
@@ -33,7 +37,7 @@ use crate::policy::lockout::LockoutRules;
 use crate::policy::record::Record;
 
 pub(crate) use self::open::beside;
-pub use self::open::{StoreLock, open};
+pub use self::open::{Moment, StoreLock, open};
 
 /// The handle that requests use.
 pub struct Store {
@@ -118,6 +122,12 @@ pub enum StoreError {
     KeyLost(PathBuf),
     /// The master key is another one than that of the database.
     KeyMismatch(PathBuf),
+    /// The mark cannot be read or written.
+    Mark(PathBuf, std::io::Error),
+    /// The database is an older one than that which was open.
+    PutBack,
+    /// The clock tells nothing about which codes may have been used.
+    ClockTooEarly(u64),
     /// Database and master key are one file.
     SamePath(PathBuf),
     /// Another daemon has the store.
@@ -173,6 +183,16 @@ impl fmt::Display for StoreError {
                 "{} is not the master key of this database. Restore the one that belongs to it",
                 path.display()
             ),
+            Self::Mark(path, error) => write!(f, "generation mark {}: {error}", path.display()),
+            Self::PutBack => write!(
+                f,
+                "the database is an older one than that which was open; restart mfa-daemon"
+            ),
+            Self::ClockTooEarly(now) => write!(
+                f,
+                "the database has lost its mark, so codes up to now must be refused, but this host's \
+                 clock says {now} s since 1970, which is in the past; set it first"
+            ),
             Self::SamePath(path) => write!(
                 f,
                 "store.url and master_key.file both name {}; give each a file of its own",
@@ -203,25 +223,8 @@ impl From<MasterKeyError> for StoreError {
 }
 
 impl Store {
-    /// Reads a user's record, decides with `decide`, writes what it says: one atomic step. The
-    /// result comes only after the change is durable.
-    ///
-    /// # Errors
-    /// [`StoreError`]; nothing was changed then.
-    pub async fn update<R: Send + 'static>(
-        &self,
-        user: UserName,
-        decide: impl FnOnce(Option<Record>) -> (Change, R) + Send + 'static,
-    ) -> Result<R, StoreError> {
-        #[cfg(feature = "no-compare-and-set")]
-        let decide = {
-            let decision = decide(self.reader.get(&user)?);
-            move |_: Option<Record>| decision
-        };
-        self.writer.update(user, decide).await
-    }
-
-    /// The same with an event, which is written in the same commit and logged after it.
+    /// Reads a user's record, decides with `decide`, writes what it says, its event with it: one atomic
+    /// step. The result comes only after the change is durable, and the event is logged then.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was changed then.
@@ -254,6 +257,24 @@ impl Store {
         };
         self.make_known(&known);
         result.map(drop)
+    }
+
+    /// The same for an event that nobody waits for.
+    pub fn note_aside(&self, event: Event) {
+        let noted = event.clone();
+        // As for those who wait: theirs is the log that they log to.
+        let log = dispatcher::get_default(Clone::clone);
+        let unnumbered = event.clone();
+        let queued = self.writer.queue(
+            move |store| store.note(noted),
+            move |result| {
+                let known = result.unwrap_or_else(|_| event.numbered(0));
+                dispatcher::with_default(&log, || audit::make_known(&known));
+            },
+        );
+        if queued.is_err() {
+            audit::make_known(&unnumbered.numbered(0));
+        }
     }
 
     /// Audit events in the order of their numbers.

@@ -16,10 +16,12 @@ use mfa_crypto::MasterKey;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::census::Apart;
+use super::mark::{self, MarkFile};
 use super::reader::Reader;
 use super::sqlite::{Blank, Sqlite};
 use super::writer::Writer;
-use super::{Store, StoreError};
+use super::{Store, StoreError, guard};
+use crate::audit;
 use crate::keyring::Keyring;
 use crate::master_key::{self, KeySource};
 use crate::metrics::Metrics;
@@ -30,6 +32,15 @@ pub struct StoreLock {
     _file: Flock<fs::File>,
 }
 
+/// When the store is opened, and what is configured for codes: what a guard is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Unix seconds.
+    pub now: u64,
+    /// Steps accepted before and after the current one.
+    pub skew: u64,
+}
+
 /// Opens the store at `database`, whose secrets are sealed under the key from `source`; what it does is
 /// counted in `metrics`.
 ///
@@ -38,6 +49,7 @@ pub struct StoreLock {
 pub fn open(
     database: &Path,
     source: &KeySource,
+    at: Moment,
     metrics: &Arc<Metrics>,
 ) -> Result<(Store, Vault, StoreLock), StoreError> {
     make_directory(database)?;
@@ -56,7 +68,7 @@ pub fn open(
     };
     // A credential is there before the first start, so it proves nothing; the mark beside the database
     // is made after it.
-    let mark = beside(database, ".made");
+    let mark = beside(database, ".mark");
     let made = match source {
         KeySource::File(_) => key.is_some(),
         KeySource::Credential { .. } => mark.exists(),
@@ -69,17 +81,33 @@ pub fn open(
     }
     let blank = Blank::open(database, true)?;
     let keys = Arc::new(Keyring::new(agree(&blank, key, source)?));
-    if matches!(source, KeySource::Credential { .. }) {
-        make_mark(&mark)?;
-    }
+    // A first start, or a schema that had no mark.
+    let unmarked = size == 0 || blank.is_old()?;
     // Only what belongs together is changed: after a mistake the older version can go on with it.
     let sqlite = blank.with_keys(Arc::clone(&keys))?;
+    let recovery = sqlite.recovery_key()?;
+    let mark = compare_mark(&sqlite, &mark, unmarked, at)?;
     sqlite.reserve_log()?;
     let reader = Reader::new(Sqlite::open_reader(database, Arc::clone(&keys))?);
-    let writer = Writer::start(sqlite, database.to_owned(), Arc::clone(metrics))?;
+    let writer = Writer::start(sqlite, mark, database.to_owned(), Arc::clone(metrics))?;
     let apart = Apart { path: database.to_owned(), keys: Arc::clone(&keys) };
     let store = Store { writer, reader, apart, metrics: Arc::clone(metrics) };
-    Ok((store, Vault::new(keys), StoreLock { _file: lock }))
+    Ok((store, Vault::new(keys, recovery), StoreLock { _file: lock }))
+}
+
+/// Whether the database has come as far as its mark says; from here on the mark goes with it.
+fn compare_mark(
+    sqlite: &Sqlite,
+    path: &Path,
+    unmarked: bool,
+    at: Moment,
+) -> Result<MarkFile, StoreError> {
+    let failed = |error| StoreError::Mark(path.to_owned(), error);
+    let event = guard::compare(sqlite, mark::read(path).map_err(failed)?, unmarked, at)?;
+    let mut file = MarkFile::open(path).map_err(failed)?;
+    file.write(sqlite.mark()).map_err(failed)?;
+    event.iter().for_each(audit::make_known);
+    Ok(file)
 }
 
 /// The key that belongs to the database, made where this is a first start.
@@ -134,19 +162,6 @@ fn make_private(database: &Path) -> Result<(), StoreError> {
         .open(database)
         .map(drop)
         .map_err(|error| StoreError::Directory(database.to_owned(), error))
-}
-
-/// Says, apart from the database, that there was one.
-fn make_mark(mark: &Path) -> Result<(), StoreError> {
-    let make = || {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(mark)?;
-        file.sync_all()?;
-        fs::File::open(mark.parent().unwrap_or(Path::new("/")))?.sync_all()
-    };
-    if mark.exists() {
-        return Ok(());
-    }
-    make().map_err(|error| StoreError::Directory(mark.to_owned(), error))
 }
 
 fn lock(database: &Path) -> Result<Flock<fs::File>, StoreError> {

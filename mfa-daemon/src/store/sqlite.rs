@@ -6,13 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mfa_crypto::RecoveryKey;
 use mfa_proto::UserName;
 use mfa_proto::audit::AuditEvent;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use super::{Listed, StoreError, migration, ring, row};
+use super::mark::Mark;
+use super::{Listed, StoreError, guard, migration, recovery_key, ring, row};
 use crate::audit::Event;
 use crate::keyring::Keyring;
+use crate::policy::guard::{pass, spent_until};
 use crate::policy::record::Record;
 
 /// The schema that this version reads and writes (`PRAGMA user_version`).
@@ -45,8 +48,8 @@ pub(super) struct Blank {
 pub(super) struct Sqlite {
     pub(super) connection: Connection,
     pub(super) keys: Arc<Keyring>,
-    /// The number of the last audit event.
-    seq: Cell<u64>,
+    /// How far the database has come, with what is not committed yet.
+    mark: Cell<Mark>,
 }
 
 impl Blank {
@@ -120,6 +123,14 @@ impl Blank {
         Ok(())
     }
 
+    /// Whether this schema has neither mark nor guard, so that their absence tells nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn is_old(&self) -> Result<bool, StoreError> {
+        Ok(pragma(&self.connection, "user_version")? != SCHEMA)
+    }
+
     /// Whether there is any user.
     ///
     /// # Errors
@@ -138,12 +149,12 @@ impl Blank {
         if found != SCHEMA {
             migration::bring_up_to_date(&mut self.connection, &keys, found)?;
         }
-        let seq = Cell::new(ring::last(&self.connection)?);
-        Ok(Sqlite { connection: self.connection, keys, seq })
+        let mark = Mark { seq: ring::last(&self.connection)?, spent: 0 };
+        Ok(Sqlite { connection: self.connection, keys, mark: Cell::new(mark) })
     }
 }
 
-/// The tables of schema 3 that hold users.
+/// The tables of schema 3 that hold users, and what decides about them.
 pub(super) const USERS: &str = "CREATE TABLE user (
                  name    TEXT NOT NULL PRIMARY KEY,
                  version INTEGER NOT NULL,
@@ -151,6 +162,13 @@ pub(super) const USERS: &str = "CREATE TABLE user (
              ) STRICT, WITHOUT ROWID;
              CREATE TABLE import (begun INTEGER NOT NULL, completed INTEGER NOT NULL) STRICT;
              INSERT INTO import (begun, completed) VALUES (0, 0);
+             CREATE TABLE guard (
+                 number INTEGER NOT NULL,
+                 until  INTEGER NOT NULL,
+                 skew   INTEGER NOT NULL
+             ) STRICT;
+             INSERT INTO guard (number, until, skew) VALUES (0, 0, 0);
+             CREATE TABLE recovery_key (sealed BLOB NOT NULL) STRICT;
              CREATE TABLE held (name TEXT NOT NULL PRIMARY KEY, sealed BLOB NOT NULL)
                  STRICT, WITHOUT ROWID;";
 
@@ -159,6 +177,14 @@ fn pragma(connection: &Connection, name: &str) -> Result<i64, StoreError> {
 }
 
 impl Sqlite {
+    /// Whether there is any user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn has_users(&self) -> Result<bool, StoreError> {
+        Ok(self.connection.query_row("SELECT EXISTS (SELECT 1 FROM user)", [], |r| r.get(0))?)
+    }
+
     /// Opens the database for reading only.
     ///
     /// # Errors
@@ -168,10 +194,22 @@ impl Sqlite {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_secs(3))?;
         connection.pragma_update(None, "query_only", true)?;
-        Ok(Self { connection, keys, seq: Cell::new(0) })
+        Ok(Self { connection, keys, mark: Cell::default() })
     }
 
-    /// A user's row.
+    /// The key of the recovery codes, which a first start makes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn recovery_key(&self) -> Result<RecoveryKey, StoreError> {
+        if let Some(key) = recovery_key::read(&self.connection, &self.keys)? {
+            return Ok(key);
+        }
+        recovery_key::make(&self.connection, &self.keys)?;
+        Ok(self.keys.with_current(RecoveryKey::of))
+    }
+
+    /// A user's row, as the guard leaves it.
     ///
     /// # Errors
     /// [`StoreError`], also where the row is not a record in its ranges.
@@ -185,7 +223,8 @@ impl Sqlite {
             .optional()?;
         found
             .map(|(version, sealed)| {
-                let record = row::open(&self.keys, user.as_str(), version, &sealed)?;
+                let mut record = row::open(&self.keys, user.as_str(), version, &sealed)?;
+                pass(&mut record, &guard::read(&self.connection)?);
                 Ok(Row { version, record })
             })
             .transpose()
@@ -203,7 +242,8 @@ impl Sqlite {
         record: &Record,
     ) -> Result<(), StoreError> {
         let next = version.map_or(0, |version| version.max(0).saturating_add(1));
-        let sealed = row::seal(&self.keys, user.as_str(), next, record)?;
+        let sealed = self.seal(user.as_str(), next, record)?;
+        self.reached(Mark { seq: 0, spent: spent_until(record) });
         let changed = match version {
             Some(version) => self
                 .connection
@@ -222,6 +262,31 @@ impl Sqlite {
                 .execute(params![user.as_str(), next, sealed])?,
         };
         if changed == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// A record's row: it counts as having passed the guard, since it was read so or is new.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn seal(
+        &self,
+        name: &str,
+        version: i64,
+        record: &Record,
+    ) -> Result<Vec<u8>, StoreError> {
+        let guard = guard::read(&self.connection)?.number;
+        row::seal(&self.keys, name, version, &Record { guard, ..record.clone() })
+    }
+
+    /// How far the database has come.
+    pub(super) fn mark(&self) -> Mark {
+        self.mark.get()
+    }
+
+    /// It has come at least so far.
+    pub(super) fn reached(&self, mark: Mark) {
+        let Mark { seq, spent } = self.mark.get();
+        self.mark.set(Mark { seq: seq.max(mark.seq), spent: spent.max(mark.spent) });
     }
 
     /// Removes a user's row if it is still of `version`.
@@ -251,12 +316,16 @@ impl Sqlite {
              ORDER BY name LIMIT ?2",
         )?;
         let after = after.map_or("", UserName::as_str);
+        let guard = guard::read(&self.connection)?;
         let rows = statement.query_map(params![after, limit], |row| {
             Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?))
         })?;
         rows.map(|found| {
             let (name, version, sealed) = found?;
-            let record = row::open(&self.keys, &name, version, &sealed);
+            let record = row::open(&self.keys, &name, version, &sealed).map(|mut record| {
+                pass(&mut record, &guard);
+                record
+            });
             Ok((name, record))
         })
         .collect()
@@ -267,9 +336,9 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError`].
     pub(super) fn note(&self, event: Event) -> Result<AuditEvent, StoreError> {
-        let seq = self.seq.get() + 1;
+        let seq = self.mark.get().seq + 1;
         let event = ring::write(&self.connection, event, seq)?;
-        self.seq.set(seq);
+        self.reached(Mark { seq, spent: 0 });
         Ok(event)
     }
 
@@ -326,10 +395,10 @@ impl Sqlite {
         work: impl FnOnce(&Self) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         self.connection.prepare_cached("SAVEPOINT change")?.execute([])?;
-        let seq = self.seq.get();
+        let mark = self.mark.get();
         let result = work(self);
         if result.is_err() {
-            self.seq.set(seq);
+            self.mark.set(mark);
             self.connection.prepare_cached("ROLLBACK TO change")?.execute([])?;
         }
         self.connection.prepare_cached("RELEASE change")?.execute([])?;

@@ -61,7 +61,7 @@ impl Sqlite {
         record: &Record,
         version: i64,
     ) -> Result<Staged, StoreError> {
-        let sealed = row::seal(&self.keys, user.as_str(), version, record)?;
+        let sealed = self.seal(user.as_str(), version, record)?;
         let added = self
             .connection
             .prepare_cached(

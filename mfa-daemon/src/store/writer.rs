@@ -12,6 +12,7 @@ use mfa_proto::audit::AuditEvent;
 use tokio::sync::oneshot;
 use tracing::error;
 
+use super::mark::MarkFile;
 use super::sqlite::{Blank, Sqlite};
 use super::{Change, Step, StoreError};
 use crate::keyring::Keyring;
@@ -39,6 +40,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         store: Sqlite,
+        mark: MarkFile,
         path: PathBuf,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StoreError> {
@@ -47,21 +49,11 @@ impl Writer {
         let counted = Arc::clone(&metrics);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || Loop { store: Some(store), keys, path, metrics: counted }.run(&jobs))
+            .spawn(move || {
+                Loop { store: Some(store), keys, mark, path, metrics: counted }.run(&jobs);
+            })
             .map_err(StoreError::Thread)?;
         Ok(Self { queue: Some(queue), thread: Some(thread), metrics })
-    }
-
-    pub(super) async fn update<R: Send + 'static>(
-        &self,
-        user: UserName,
-        decide: impl FnOnce(Option<Record>) -> (Change, R) + Send + 'static,
-    ) -> Result<R, StoreError> {
-        let decide = move |record| {
-            let (change, answer) = decide(record);
-            Step { change, event: None, answer }
-        };
-        self.act(user, decide).await.map(|(answer, _)| answer)
     }
 
     pub(super) async fn act<R: Send + 'static>(
@@ -91,6 +83,18 @@ impl Writer {
         work: impl FnOnce(&Sqlite) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
         let (sender, answer) = oneshot::channel();
+        self.queue(work, move |result| {
+            let _ = sender.send(result);
+        })?;
+        answer.await.map_err(|_| StoreError::NotCommitted)?
+    }
+
+    /// Queues `work`; `release` gets what came of it, on the writer's thread.
+    pub(super) fn queue<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Sqlite) -> Result<R, StoreError> + Send + 'static,
+        release: impl FnOnce(Result<R, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
         let queued = Instant::now();
         let waiting = self.metrics.waits();
         let job: Job = Box::new(move |store| {
@@ -100,7 +104,7 @@ impl Writer {
             let stale = queued.elapsed() > WAIT_MAX;
             let result = if stale { Err(StoreError::Stale) } else { store.apart(work) };
             Box::new(move |committed| {
-                let _ = sender.send(if committed || result.is_err() {
+                release(if committed || result.is_err() {
                     result
                 } else {
                     Err(StoreError::NotCommitted)
@@ -108,8 +112,7 @@ impl Writer {
             })
         });
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        queue.send(job).map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::NotCommitted)?
+        queue.send(job).map_err(|_| StoreError::Closed)
     }
 }
 
@@ -127,6 +130,7 @@ struct Loop {
     /// trusted (a failed fsync may have dropped the pages), so the file is opened anew.
     store: Option<Sqlite>,
     keys: Arc<Keyring>,
+    mark: MarkFile,
     path: PathBuf,
     metrics: Arc<Metrics>,
 }
@@ -156,7 +160,7 @@ impl Loop {
     ) -> Result<(), StoreError> {
         let store = match self.store.take() {
             Some(store) => store,
-            None => Blank::open(&self.path, false)?.with_keys(Arc::clone(&self.keys))?,
+            None => self.reopen()?,
         };
         store.begin()?;
         releases.push(first(&store));
@@ -166,8 +170,19 @@ impl Loop {
         }
         store.commit()?;
         self.metrics.committed(releases.len());
+        // Before anybody is told: what opened a login must not be forgotten with an older database.
+        let marked = self.mark.write(store.mark());
         self.store = Some(store);
-        Ok(())
+        marked.map_err(|error| StoreError::Mark(self.path.clone(), error))
+    }
+
+    fn reopen(&self) -> Result<Sqlite, StoreError> {
+        let store = Blank::open(&self.path, false)?.with_keys(Arc::clone(&self.keys))?;
+        if store.mark().seq < self.mark.written().seq {
+            return Err(StoreError::PutBack);
+        }
+        store.reached(self.mark.written());
+        Ok(store)
     }
 }
 
@@ -214,8 +229,9 @@ mod tests {
                 queue.send(job).unwrap();
             }
             drop(queue);
+            let mark = MarkFile::open(&self.home.path().join("mark")).unwrap();
             let (keys, metrics) = (Arc::clone(&self.keys), Arc::default());
-            Loop { store: Some(store), keys, path: self.path(), metrics }.run(&jobs);
+            Loop { store: Some(store), keys, mark, path: self.path(), metrics }.run(&jobs);
         }
     }
 

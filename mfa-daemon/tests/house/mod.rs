@@ -22,7 +22,7 @@ use mfa_daemon::daemon::{Daemon, Settings};
 use mfa_daemon::policy::record::Record;
 use mfa_daemon::requests::{self, Connection};
 use mfa_daemon::server::{self, Queue};
-use mfa_daemon::store::{self, StoreLock};
+use mfa_daemon::store::{self, Moment, StoreLock};
 use mfa_proto::frame::{self, HEADER_LEN};
 use mfa_proto::{Peer, Request, UserName};
 use serde_json::{Value, json};
@@ -85,8 +85,9 @@ impl House {
         let config = Config::load(&Source { path: file, required: true }).unwrap();
         let metrics = Arc::default();
         let StoreUrl::Sqlite(database) = &config.store.url;
+        let at = Moment { now: now(), skew: config.token.skew_steps.get() };
         let (store, vault, lock) =
-            store::open(database, &config.master_key.source(None), &metrics).unwrap();
+            store::open(database, &config.master_key.source(None), at, &metrics).unwrap();
         let listen_at = config.socket.as_path().to_owned();
         let daemon = Arc::new(Daemon {
             settings: RwLock::new(Arc::new(Settings {
