@@ -94,7 +94,7 @@ fn last_event(house: &House) -> Value {
         .daemon
         .store
         .events(&mfa_daemon::store::AuditQuery { limit: u16::MAX, ..Default::default() });
-    serde_json::to_value(events.unwrap().last().unwrap()).unwrap()
+    serde_json::to_value(events.unwrap().0.last().unwrap()).unwrap()
 }
 
 #[test]

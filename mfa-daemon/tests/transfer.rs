@@ -221,7 +221,7 @@ fn an_export_shows_no_secret_unless_it_is_asked_for_and_is_in_the_trail() {
     assert_eq!(one["users"].as_array().unwrap().len(), 1);
 
     let events =
-        house.daemon.store.events(&AuditQuery { limit: 99, ..AuditQuery::default() }).unwrap();
+        house.daemon.store.events(&AuditQuery { limit: 99, ..AuditQuery::default() }).unwrap().0;
     let seen: Vec<_> = events
         .iter()
         .filter(|event| matches!(event.act.as_str(), "import" | "export"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Administration: list, unlock, bypass, invite, reload.
+//! Administration: list, unlock, reset, bypass, invite, reload.
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,8 @@ pub enum AdminAnswer {
     },
     /// To `admin_unlock`.
     Unlocked {},
+    /// To `admin_reset`: nothing of the user is left.
+    Reset {},
     /// To `admin_bypass` and `admin_invite`: shown once.
     Issued {
         /// The code.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The audit trail: what was decided or done, by whom, with what result.
+//! The audit trail: what was decided or done, by whom, with what result; and `admin_audit`, which reads it.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::field::UserName;
 use crate::login::is_false;
+use crate::refusal::ErrorAnswer;
+
+/// Entries of the trail, in the order of their numbers.
+#[derive(Serialize, Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields)]
+pub struct AdminAudit {
+    /// Those after this number.
+    #[serde(default)]
+    pub after: u64,
+    /// Those of this moment, in Unix seconds, and later.
+    #[serde(default)]
+    pub since: u64,
+    /// Those of this user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserName>,
+    /// At most so many; the daemon sends fewer where they would not fit a frame.
+    pub limit: u16,
+}
+
+/// The answer to `admin_audit`.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AuditAnswer {
+    /// This page.
+    Trail {
+        /// The entries.
+        events: Vec<AuditEvent>,
+        /// There are more after the last one.
+        more: bool,
+        /// The number of the oldest entry that is kept; 1 where none was overwritten yet.
+        first: u64,
+        /// The number of the newest one; 0 where there is none.
+        last: u64,
+    },
+    /// The request was refused.
+    Error(ErrorAnswer),
+}
 
 /// One entry. No field ever holds a code, a secret or a key.
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
@@ -105,7 +142,7 @@ pub enum ActResult {
     Granted,
     /// Not asked: exempt, or no token.
     Skipped,
-    /// Passed although nothing could be checked, because a rule says so.
+    /// Would have been denied, or could not be decided, and passed because a rule says so.
     Ignored,
     /// Done as asked.
     Done,

@@ -24,6 +24,8 @@ pub mod refusal;
 #[cfg(feature = "all-messages")]
 pub mod request;
 #[cfg(feature = "all-messages")]
+pub mod stats;
+#[cfg(feature = "all-messages")]
 pub mod status;
 #[cfg(feature = "all-messages")]
 pub mod transfer;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, LoginConfirm, LoginProvision};
 use crate::admin::{AdminBypass, AdminInvite, AdminList};
+use crate::audit::AdminAudit;
 use crate::exchange::{KexFinish, KexInit, Sealed};
 use crate::explain::Explain;
 use crate::field::UserName;
@@ -50,6 +51,15 @@ pub enum Request {
         /// Whose.
         user: UserName,
     },
+    /// Remove everything of a user, also where it cannot be read.
+    AdminReset {
+        /// Whose.
+        user: UserName,
+    },
+    /// Read the trail.
+    AdminAudit(AdminAudit),
+    /// Figures.
+    AdminStats {},
     /// Ask again at once where grace holds.
     EndGrace {
         /// Whom.
@@ -99,6 +109,9 @@ impl Request {
             Self::AdminBypass(bypass) => ("admin_bypass", Some(&bypass.user)),
             Self::AdminInvite(invite) => ("admin_invite", Some(&invite.user)),
             Self::AdminImport(_) => ("admin_import", None),
+            Self::AdminReset { user } => ("admin_reset", Some(user)),
+            Self::AdminAudit(audit) => ("admin_audit", audit.user.as_ref()),
+            Self::AdminStats {} => ("admin_stats", None),
             Self::AdminReload {} => ("admin_reload", None),
             Self::AdminImportBegin {} => ("admin_import_begin", None),
             Self::AdminImportCommit {} => ("admin_import_commit", None),

@@ -37,6 +37,10 @@ pub struct UserStatus {
     /// Where the user is not asked again for a while.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub graces: Vec<GraceStatus>,
+    /// The record cannot be read, so that nothing else here is known and every login is denied. For
+    /// administrators.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub damaged: bool,
 }
 
 /// A bypass code, without the code.

@@ -146,6 +146,7 @@ mod tests {
                 clock_offset: None,
                 rotation_due: false,
             }],
+            damaged: false,
             failures: 0,
             locked_seconds: None,
             locked_hard: false,

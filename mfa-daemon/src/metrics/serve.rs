@@ -73,7 +73,7 @@ async fn recall_last_success(daemon: &Arc<Daemon>) {
     let recalled = tokio::task::spawn_blocking(move || {
         let mut query = AuditQuery { limit: 1_000, ..AuditQuery::default() };
         loop {
-            let events = daemon.store.events(&query)?;
+            let (events, _) = daemon.store.events(&query)?;
             let Some(last) = events.last() else { return Ok::<_, crate::store::StoreError>(()) };
             query.after = last.seq;
             events.iter().for_each(|event| daemon.metrics.recall(event));

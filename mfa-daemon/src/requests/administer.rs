@@ -6,12 +6,13 @@ use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::{ErrorAnswer, FRAME_MAX, Peer, UserName};
 use tracing::error;
 
-use super::status::describe;
+use super::status::{damaged, describe};
 use super::{conflict, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
 use crate::policy::code;
+use crate::policy::record::Record;
 use crate::store::{Change, Step};
 
 /// The most users of a page, whatever is asked for: four tokens each still fit a frame's reader.
@@ -26,31 +27,50 @@ pub(super) async fn list(
         return Err(caller::not_permitted());
     }
     let limit = list.limit.clamp(1, PAGE_MAX);
-    let rows = daemon
-        .store
-        .list(list.after.as_ref(), limit)
-        .map_err(|error| unavailable(&error, "admin_list"))?;
-    let mut more = rows.len() == usize::from(limit);
-    let mut users = Vec::with_capacity(rows.len());
-    let mut size = 0;
-    for (name, record) in rows {
-        let Ok(user) = UserName::new(name.as_str()) else {
-            error!(name, "the store has a row that is no user name");
-            continue;
-        };
-        let record = record.unwrap_or_else(|error| {
-            error!(%user, %error, "listed without its tokens");
-            crate::policy::record::Record::default()
-        });
-        let user = describe(daemon, user, &record);
-        size += serde_json::to_vec(&user).map_or(FRAME_MAX, |text| text.len() + 1);
-        if size > FRAME_MAX - 256 {
-            more = true;
-            break;
+    let (mut users, mut size, mut after) = (Vec::new(), 0, list.after);
+    // Rows that are nobody's do not make a page shorter: an empty one would be the last.
+    loop {
+        let rows = daemon
+            .store
+            .list(after.as_ref(), limit)
+            .map_err(|error| unavailable(&error, "admin_list"))?;
+        let is_last = rows.len() < usize::from(limit);
+        let before = after.clone();
+        for (name, record) in rows {
+            let Ok(user) = UserName::new(name.as_str()) else {
+                error!(name, "the store has a row that is no user name");
+                continue;
+            };
+            let shown = match record {
+                Ok(record) => {
+                    let now = (daemon.clock)();
+                    is_known(&record, now).then(|| describe(daemon, user.clone(), &record))
+                }
+                Err(error) => {
+                    error!(%user, %error, "listed as damaged");
+                    Some(damaged(user.clone()))
+                }
+            };
+            if let Some(shown) = shown {
+                size += serde_json::to_vec(&shown).map_or(FRAME_MAX, |text| text.len() + 1);
+                if size > FRAME_MAX - 256 || users.len() == usize::from(limit) {
+                    return Ok(AdminAnswer::Users { users, more: true });
+                }
+                users.push(shown);
+            }
+            after = Some(user);
         }
-        users.push(user);
+        if is_last || after == before {
+            return Ok(AdminAnswer::Users { users, more: false });
+        }
     }
-    Ok(AdminAnswer::Users { users, more })
+}
+
+/// Whether there is anything of a user; a code that has ended is nothing.
+fn is_known(record: &Record, now: u64) -> bool {
+    !record.tokens.is_empty()
+        || record.bypasses.iter().any(|bypass| now < bypass.until && bypass.uses_left > 0)
+        || record.invite.as_ref().is_some_and(|invite| now < invite.until)
 }
 
 pub(super) async fn unlock(

@@ -3,6 +3,7 @@
 
 mod account;
 mod administer;
+mod audit;
 mod begin;
 mod bypass;
 mod current_code;
@@ -16,8 +17,10 @@ mod invite;
 mod login_enroll;
 mod recovery;
 mod reload;
+mod reset;
 mod revoke;
 mod rotate;
+mod stats;
 mod status;
 mod verify;
 
@@ -75,6 +78,9 @@ pub async fn answer(
         Request::Sealed(sealed) => write(id, exchange::sealed(daemon, connection, sealed).await),
         Request::AdminList(list) => write(id, administer::list(daemon, peer, list).await),
         Request::AdminUnlock { user } => write(id, administer::unlock(daemon, peer, user).await),
+        Request::AdminReset { user } => write(id, reset::reset(daemon, peer, user).await),
+        Request::AdminAudit(query) => write(id, audit::audit(daemon, peer, query).await),
+        Request::AdminStats {} => write(id, stats::stats(daemon, peer).await),
         Request::LoginProvision(provision) => {
             write(id, login_enroll::provision(daemon, peer, provision).await)
         }

@@ -11,19 +11,43 @@ use crate::daemon::Daemon;
 use crate::policy::due;
 use crate::policy::lockout::Lock;
 use crate::policy::record::{Factor, Record, Token};
+use crate::store::StoreError;
 
 pub(super) async fn status(
     daemon: &Daemon,
     peer: Peer,
     user: UserName,
 ) -> Result<StatusAnswer, ErrorAnswer> {
-    match caller::standing(peer, &user, &daemon.settings().config.admin_group).await {
-        Standing::Root | Standing::Admin | Standing::Own => {}
-        Standing::Stranger => return Err(caller::not_permitted()),
+    let standing = caller::standing(peer, &user, &daemon.settings().config.admin_group).await;
+    if standing == Standing::Stranger {
+        return Err(caller::not_permitted());
     }
-    let record =
-        daemon.store.get(&user).map_err(|error| unavailable(&error, "status"))?.unwrap_or_default();
-    Ok(StatusAnswer::Status(describe(daemon, user, &record)))
+    match (standing, daemon.store.get(&user)) {
+        (_, Ok(record)) => {
+            Ok(StatusAnswer::Status(describe(daemon, user, &record.unwrap_or_default())))
+        }
+        (Standing::Root | Standing::Admin, Err(StoreError::Damaged { .. })) => {
+            Ok(StatusAnswer::Status(damaged(user)))
+        }
+        (_, Err(error)) => Err(unavailable(&error, "status")),
+    }
+}
+
+/// What is shown of a record that cannot be read.
+pub(super) fn damaged(user: UserName) -> UserStatus {
+    UserStatus {
+        user,
+        tokens: Vec::new(),
+        failures: 0,
+        locked_seconds: None,
+        locked_hard: false,
+        recovery_codes_left: 0,
+        last_failure: None,
+        bypasses: Vec::new(),
+        invited_until: None,
+        graces: Vec::new(),
+        damaged: true,
+    }
 }
 
 /// A record as it is shown.
@@ -52,6 +76,7 @@ pub(super) fn describe(daemon: &Daemon, user: UserName, record: &Record) -> User
             })
             .collect(),
         invited_until: record.invite.as_ref().map(|i| i.until).filter(|until| now < *until),
+        damaged: false,
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Counting all users, which opens every row. On a connection of its own, a page at a time and with a
+//! What takes long to read: the trail, and all users, which opens every row. On a connection of its own, a page at a time and with a
 //! rest after each: logins wait for neither lock nor core, and no long read keeps the log from being
 //! used again.
 
@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use mfa_proto::audit::AuditEvent;
 use rusqlite::params;
 
 use super::sqlite::Sqlite;
-use super::{StoreError, row};
+use super::{StoreError, ring, row};
 use crate::keyring::Keyring;
 use crate::metrics::census::Counted;
 use crate::policy::lockout::{Lock, LockoutRules};
+use crate::policy::record::Record;
 
 /// Rows that are read at once: some milliseconds.
 const PAGE: u16 = 200;
@@ -35,29 +37,51 @@ impl Apart {
         rules: &LockoutRules,
         goes_on: impl Fn() -> bool,
     ) -> Result<Counted, StoreError> {
-        let store = Sqlite::open_reader(&self.path, Arc::clone(&self.keys))?;
         let mut counted = Counted::default();
+        self.each(goes_on, |record| {
+            let Some(mut record) = record.ok().filter(|record| !record.tokens.is_empty()) else {
+                return;
+            };
+            counted.users += 1;
+            counted.locked += u64::from(record.lockout.lock_at(now, rules) != Lock::Open);
+        })?;
+        Ok(counted)
+    }
+
+    /// Shows every user's record, until `goes_on` says otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError`], [`StoreError::Closed`] where it was not to go on.
+    pub(super) fn each(
+        &self,
+        goes_on: impl Fn() -> bool,
+        mut see: impl FnMut(Result<Record, StoreError>),
+    ) -> Result<(), StoreError> {
+        let store = Sqlite::open_reader(&self.path, Arc::clone(&self.keys))?;
         let mut after = String::new();
         while goes_on() {
             let begun = Instant::now();
             let rows = store.page(&after)?;
             for (name, version, sealed) in &rows {
-                let Ok(mut record) = row::open(&self.keys, name, *version, sealed) else {
-                    continue;
-                };
-                if record.tokens.is_empty() {
-                    continue;
-                }
-                counted.users += 1;
-                counted.locked += u64::from(record.lockout.lock_at(now, rules) != Lock::Open);
+                see(row::open(&self.keys, name, *version, sealed));
             }
             match rows.into_iter().next_back() {
                 Some((last, ..)) => after = last,
-                None => return Ok(counted),
+                None => return Ok(()),
             }
             std::thread::sleep(begun.elapsed());
         }
         Err(StoreError::Closed)
+    }
+
+    /// Entries of the trail, and the number of the last one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn events(&self, query: &ring::Query) -> Result<(Vec<AuditEvent>, u64), StoreError> {
+        let store = Sqlite::open_reader(&self.path, Arc::clone(&self.keys))?;
+        let last = ring::last(&store.connection)?;
+        Ok((store.events(query)?, last))
     }
 }
 

@@ -261,28 +261,30 @@ impl Store {
 
     /// The same for an event that nobody waits for.
     pub fn note_aside(&self, event: Event) {
-        let noted = event.clone();
+        let (noted, unnumbered) = (event.clone(), event.clone());
+        let metrics = Arc::clone(&self.metrics);
         // As for those who wait: theirs is the log that they log to.
         let log = dispatcher::get_default(Clone::clone);
-        let unnumbered = event.clone();
         let queued = self.writer.queue(
             move |store| store.note(noted),
             move |result| {
                 let known = result.unwrap_or_else(|_| event.numbered(0));
+                metrics.decided(&known);
                 dispatcher::with_default(&log, || audit::make_known(&known));
             },
         );
         if queued.is_err() {
-            audit::make_known(&unnumbered.numbered(0));
+            self.make_known(&unnumbered.numbered(0));
         }
     }
 
-    /// Audit events in the order of their numbers.
+    /// Audit events in the order of their numbers, and the number of the last one there is. Looks
+    /// through all of them, some milliseconds, on a connection that no login waits for.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
-        self.reader.events(query)
+    pub fn events(&self, query: &AuditQuery) -> Result<(Vec<AuditEvent>, u64), StoreError> {
+        self.apart.events(query)
     }
 
     /// A user's record as it was last committed.
@@ -350,6 +352,31 @@ impl Store {
         goes_on: impl Fn() -> bool,
     ) -> Result<Counted, StoreError> {
         self.apart.count(now, rules, goes_on)
+    }
+
+    /// Shows every user's record, which may take long, until `goes_on` says otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn each(
+        &self,
+        goes_on: impl Fn() -> bool,
+        see: impl FnMut(Result<Record, StoreError>),
+    ) -> Result<(), StoreError> {
+        self.apart.each(goes_on, see)
+    }
+
+    /// Removes a user, also where the row cannot be read; says whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn erase(&self, user: UserName, event: Event) -> Result<bool, StoreError> {
+        let erased = self.writer.run(move |store| {
+            if store.erase(&user)? { store.note(event).map(Some) } else { Ok(None) }
+        });
+        let event = erased.await?;
+        event.iter().for_each(|event| self.make_known(event));
+        Ok(event.is_some())
     }
 
     /// Clears away what an import has left that was not completed, some rows a commit, so that logins

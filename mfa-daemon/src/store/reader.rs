@@ -5,9 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use mfa_proto::UserName;
-use mfa_proto::audit::AuditEvent;
 
-use super::ring::Query;
 use super::sqlite::Sqlite;
 use super::{Listed, StoreError};
 use crate::policy::record::Record;
@@ -31,9 +29,5 @@ impl Reader {
         limit: u16,
     ) -> Result<Vec<Listed>, StoreError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).list(after, limit)
-    }
-
-    pub(super) fn events(&self, query: &Query) -> Result<Vec<AuditEvent>, StoreError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).events(query)
     }
 }

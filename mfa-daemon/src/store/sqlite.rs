@@ -301,6 +301,18 @@ impl Sqlite {
         if changed == 1 { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
+    /// Removes a user's row, whatever is in it; says whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn erase(&self, user: &UserName) -> Result<bool, StoreError> {
+        let changed = self.connection.execute(
+            "DELETE FROM user WHERE name = ?1 AND version >= (SELECT -completed FROM import)",
+            [user.as_str()],
+        )?;
+        Ok(changed == 1)
+    }
+
     /// Users in the order of their names, after `after`.
     ///
     /// # Errors
