@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use mfa_proto::{DEFAULT_SOCKET, TypedCode, UserName};
 
+use crate::clock::Since;
 use crate::duration::Validity;
 
 /// Second-factor login: enrol, get codes, look after tokens.
@@ -71,7 +72,7 @@ pub(crate) enum Command {
     Revoke(Revoke),
     /// Show what a login would get and the rule that decides it
     Explain(Explain),
-    /// List, unlock, invite and import users, make bypass codes, reload the configuration
+    /// See who has what and what happened, unlock, reset, invite, import, export, back up
     Admin {
         #[command(subcommand)]
         command: Admin,
@@ -198,12 +199,29 @@ pub(crate) struct Revoke {
 
 #[derive(Subcommand)]
 pub(crate) enum Admin {
-    /// List everybody who is known
-    List,
+    /// List who is known, one user a line
+    List(List),
+    /// Show all that is known of one user, with the last entries of the audit trail
+    Show {
+        /// Whom
+        user: UserName,
+    },
+    /// Count users, tokens, locks and the decisions of the last hour and day
+    Stats,
+    /// Show the audit trail: every decision and every act of administration
+    Audit(Audit),
     /// End a lock and count failures from zero again
     Unlock {
         /// Whose
         user: UserName,
+    },
+    /// Remove a user's tokens, recovery codes, bypass and invite codes, also where they cannot be read
+    Reset {
+        /// Whose
+        user: UserName,
+        /// Do not ask whether it is meant
+        #[arg(long)]
+        yes: bool,
     },
     /// Make a code that allows a user's first enrolment; it is shown once
     Invite(Invite),
@@ -220,6 +238,61 @@ pub(crate) enum Admin {
     Export(Export),
     /// Have the daemon read its configuration again; one with a mistake changes nothing
     Reload,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    /// Only users of this state
+    #[arg(long)]
+    pub(crate) state: Option<State>,
+    /// Only users whose name is like this; * stands for any characters, ? for one
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) user: Option<String>,
+    /// In the order of this: names as they stand in the store; the least, oldest or never first
+    #[arg(long, value_name = "BY", default_value = "name")]
+    pub(crate) sort: SortBy,
+    /// The other way round
+    #[arg(long)]
+    pub(crate) reverse: bool,
+}
+
+/// What a user can be, for `mfa admin list --state`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum State {
+    /// Has a token
+    Enrolled,
+    /// Has none, but an invite or a bypass code
+    Unenrolled,
+    /// Is not let in for now, because of wrong codes
+    Locked,
+    /// Has an invite code that is good
+    Invited,
+    /// Has a bypass code that is good
+    Bypass,
+    /// Has a record that cannot be read
+    Damaged,
+}
+
+/// What `mfa admin list` sorts by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum SortBy {
+    Name,
+    LastUsed,
+    Failures,
+    Created,
+}
+
+#[derive(Args)]
+pub(crate) struct Audit {
+    /// Only entries of this user
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<UserName>,
+    /// Only entries since then: 90s, 15m, 2h, 7d ago, or a date such as 2026-11-24 or "2026-11-24 08:00"
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Since>,
+    /// Go on with every new entry; Ctrl-C ends it
+    #[arg(long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Args)]

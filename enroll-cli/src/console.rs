@@ -150,6 +150,19 @@ impl Console {
         }
     }
 
+    /// Whether something is meant that cannot be taken back; only the word `yes` says so.
+    pub(crate) fn confirm(&mut self, consequence: &str) -> Result<(), Failure> {
+        if !self.can_ask() {
+            return Err(Failure::NobodyToConfirm);
+        }
+        self.complain(consequence);
+        self.prompt(messages::ASK_YES);
+        match read_line(|| Ok(true))?.text() {
+            Some(line) if line.trim_end() == "yes" => Ok(()),
+            _ => Err(Failure::NotConfirmedByYes),
+        }
+    }
+
     /// Not on stdout: that may carry JSON.
     fn prompt(&mut self, text: &str) {
         let _ = write!(self.err, "{text}").and_then(|()| self.err.flush());

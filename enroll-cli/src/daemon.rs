@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mfa_proto::admin::AdminAnswer;
+use mfa_proto::audit::{AdminAudit, AuditAnswer};
 use mfa_proto::exchange::ExchangeAnswer;
 use mfa_proto::explain::{Explain, ExplainAnswer, Explanation};
 use mfa_proto::login::VerifyAnswer;
+use mfa_proto::stats::{Stats, StatsAnswer};
 use mfa_proto::status::{StatusAnswer, UserStatus};
 use mfa_proto::transfer::TransferAnswer;
 use mfa_proto::{Client, ClientError, Deadline, Request, UserName};
@@ -92,7 +94,7 @@ impl Connection {
         }
     }
 
-    /// `admin_list`, `admin_unlock`, `admin_bypass`, `admin_invite`.
+    /// `admin_list`, `admin_unlock`, `admin_reset`, `admin_bypass`, `admin_invite`.
     pub(crate) fn admin(
         &mut self,
         request: &Request,
@@ -101,6 +103,22 @@ impl Connection {
         match self.ask(request, within)? {
             AdminAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
             answer => Ok(answer),
+        }
+    }
+
+    /// `admin_stats`.
+    pub(crate) fn stats(&mut self, within: Duration) -> Result<Stats, Failure> {
+        match self.ask(&Request::AdminStats {}, within)? {
+            StatsAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            StatsAnswer::Stats(stats) => Ok(stats),
+        }
+    }
+
+    /// `admin_audit`.
+    pub(crate) fn audit(&mut self, page: AdminAudit) -> Result<AuditAnswer, Failure> {
+        match self.ask(&Request::AdminAudit(page), PATIENCE)? {
+            AuditAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            answer @ AuditAnswer::Trail { .. } => Ok(answer),
         }
     }
 

@@ -51,7 +51,7 @@ impl fmt::Display for DurationError {
 
 impl std::error::Error for DurationError {}
 
-fn parse(text: &str) -> Result<u64, DurationError> {
+pub(crate) fn parse(text: &str) -> Result<u64, DurationError> {
     let (number, unit) = [("s", 1), ("m", MINUTE), ("h", HOUR), ("d", DAY)]
         .into_iter()
         .find_map(|(letter, unit)| Some((text.strip_suffix(letter)?, unit)))

@@ -71,6 +71,10 @@ pub(crate) enum Failure {
     NoDisplay,
     /// No code where one was asked for.
     NoCode,
+    /// Asked whether it is meant, somebody did not say yes.
+    NotConfirmedByYes,
+    /// Nobody can be asked, and no option says yes.
+    NobodyToConfirm,
     /// What was typed is longer than any code.
     CodeTooLong,
     /// The terminal or standard input failed.
@@ -148,6 +152,7 @@ impl Failure {
             )
             | Self::Import(ImportError::WhoseFile | ImportError::HomesOfOthers) => Exit::Usage,
             Self::NoOwnName { .. }
+            | Self::NobodyToConfirm
             | Self::NoDisplay
             | Self::NoDefaultTokenFile
             | Self::CounterWatched

@@ -21,7 +21,13 @@ pub(crate) const ASK_CURRENT: &str = "Current one-time code: ";
 pub(crate) const ASK_INVITE: &str = "Invite code: ";
 pub(crate) const ASK_FIRST: &str = "First code: ";
 pub(crate) const ASK_CODE: &str = "One-time code: ";
+pub(crate) const ASK_YES: &str = "Go on? Type yes: ";
 pub(crate) const NOBODY: &str = "Nobody is known yet.";
+pub(crate) const NOBODY_LIKE_THAT: &str = "Nobody is like that.";
+pub(crate) const LAST_ENTRIES: &str = "The last entries of the audit trail:";
+pub(crate) const NO_ENTRIES: &str = "The audit trail has no such entry.";
+pub(crate) const TRAIL_IS_SHORT: &str =
+    "The audit trail does not reach back so far; the journal does (journalctl -u mfa).";
 pub(crate) const ACCEPTED: &str = "Accepted.";
 pub(crate) const RELOADED: &str = "The daemon has read its configuration again.";
 pub(crate) const CHECKING_GROUP: &str =
@@ -193,6 +199,35 @@ pub(crate) fn unlocked(user: &str) -> String {
     format!("{user} may try again; failures count from zero.")
 }
 
+pub(crate) fn reset_asks(user: &str) -> String {
+    format!(
+        "This removes all tokens, recovery codes, bypass and invite codes of {user}. Where a PAM line \
+         has nullok, the password alone then logs {user} in until a new token is made."
+    )
+}
+
+pub(crate) fn reset(user: &str) -> String {
+    format!(
+        "{user} has no second factor any more. `mfa explain {user} SERVICE` shows what a login gets \
+         now; `mfa admin invite {user}` makes a code for a new enrolment."
+    )
+}
+
+pub(crate) fn damaged(user: &str) -> String {
+    format!(
+        "The record of {user} cannot be read, so every login is denied; the daemon's log says why. \
+         `mfa admin restore` puts a backup back, `mfa admin reset {user}` removes the record."
+    )
+}
+
+pub(crate) fn overwritten(missed: u64) -> String {
+    format!("{missed} entries were overwritten before they could be shown; the journal has them")
+}
+
+pub(crate) fn following_without(failure: &Failure) -> String {
+    format!("{failure}. Trying again until it answers")
+}
+
 pub(crate) fn weakness(found: Weakness, count: u64, first: &Place) -> String {
     let what = match found {
         Weakness::ShortSecret => "have a secret of fewer than 128 bits (RFC 4226 demands 128)",
@@ -283,6 +318,10 @@ impl fmt::Display for Failure {
                 "no code was given, so nothing was changed; run it again and type the code, or give \
                  it as a line of standard input",
             ),
+            Self::NotConfirmedByYes => f.write_str("nothing was changed"),
+            Self::NobodyToConfirm => {
+                f.write_str("nobody can be asked whether it is meant; --yes says that it is")
+            }
             Self::CodeTooLong => f.write_str("that is longer than any code; nothing was sent"),
             Self::Input(error) => write!(f, "the code cannot be read: {error}"),
             Self::Output(error) => write!(f, "the result cannot be written: {error}"),

@@ -4,40 +4,32 @@
 /// Rows under a heading, as wide as their content. What a terminal would obey is made harmless.
 pub(crate) struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,
+    widths: [usize; COLUMNS],
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
     pub(crate) fn new(heading: [&str; COLUMNS]) -> Self {
-        Self { rows: vec![heading.map(str::to_owned)] }
+        let mut table = Self { rows: Vec::new(), widths: [0; COLUMNS] };
+        table.push(heading.map(str::to_owned));
+        table
     }
 
     pub(crate) fn push(&mut self, row: [String; COLUMNS]) {
-        self.rows.push(row.map(|cell| printable(&cell)));
-    }
-
-    /// The table without a final line end.
-    pub(crate) fn render(&self) -> String {
-        self.render_from(0)
-    }
-
-    /// The rows alone, as they follow those of a table with the same heading.
-    pub(crate) fn render_further(&self) -> String {
-        self.render_from(1)
-    }
-
-    fn render_from(&self, first: usize) -> String {
-        let mut widths = [0; COLUMNS];
-        for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = cell.chars().count().max(*width);
-            }
+        let row = row.map(|cell| printable(&cell));
+        for (width, cell) in self.widths.iter_mut().zip(&row) {
+            *width = cell.chars().count().max(*width);
         }
+        self.rows.push(row);
+    }
+
+    /// What was added since the last time, without a final line end: long tables are written in parts,
+    /// of which each is at least as wide as those before.
+    pub(crate) fn render(&mut self) -> String {
         let lines: Vec<String> = self
             .rows
-            .iter()
-            .skip(first)
+            .drain(..)
             .map(|row| {
-                let cells = row.iter().zip(widths);
+                let cells = row.iter().zip(self.widths);
                 let line: Vec<String> =
                     cells.map(|(cell, width)| format!("{cell:<width$}")).collect();
                 line.join("  ").trim_end().to_owned()
@@ -62,7 +54,8 @@ mod tests {
         table.push(["ü".into(), "1".into()]);
         table.push(["longest".into(), String::new()]);
         assert_eq!(table.render(), "USER     N\nü        1\nlongest");
-        assert_eq!(table.render_further(), "ü        1\nlongest");
+        table.push(["next".into(), "2".into()]);
+        assert_eq!(table.render(), "next     2");
     }
 
     #[test]

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One file a command.
 
+mod admin_audit;
 mod admin_export;
 mod admin_import;
 mod admin_issue;
 mod admin_list;
 mod admin_reload;
+mod admin_reset;
+mod admin_show;
+mod admin_stats;
 mod admin_unlock;
 mod code;
 mod completions;
@@ -52,7 +56,11 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Exit, F
 
 fn administer(command: Admin, daemon: &Daemon, console: &mut Console) -> Result<Exit, Failure> {
     match command {
-        Admin::List => until_unread(admin_list::run(daemon, console)),
+        Admin::List(list) => until_unread(admin_list::run(&list, daemon, console)),
+        Admin::Show { user } => admin_show::run(&user, daemon, console),
+        Admin::Stats => admin_stats::run(daemon, console),
+        Admin::Audit(audit) => until_unread(admin_audit::run(audit, daemon, console)),
+        Admin::Reset { user, yes } => admin_reset::run(&user, yes, daemon, console),
         Admin::Unlock { user } => admin_unlock::run(&user, daemon, console),
         Admin::Invite(invite) => admin_issue::invite(invite, daemon, console),
         Admin::Bypass(bypass) => admin_issue::bypass(bypass, daemon, console),

@@ -48,8 +48,11 @@ pub(super) fn lock(status: &UserStatus) -> Option<String> {
 }
 
 /// One fact a line.
-fn describe(status: &UserStatus, zone: &TimeZone) -> String {
+pub(super) fn describe(status: &UserStatus, zone: &TimeZone) -> String {
     let mut lines = Vec::new();
+    if status.damaged {
+        return messages::damaged(status.user.as_str());
+    }
     if status.tokens.is_empty() {
         lines.push(format!("{} has no token. `mfa enroll` makes one.", status.user));
     } else {
@@ -125,14 +128,14 @@ fn peculiarities(token: &TokenStatus) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use mfa_proto::UserName;
     use mfa_proto::login::LastFailure;
     use mfa_proto::status::{BypassStatus, GraceStatus, GraceTie};
 
     use super::*;
 
-    fn plain() -> UserStatus {
+    pub(in crate::commands) fn plain() -> UserStatus {
         UserStatus {
             user: UserName::new("alice").unwrap(),
             tokens: vec![TokenStatus {

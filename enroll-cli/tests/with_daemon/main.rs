@@ -9,6 +9,8 @@
 )]
 
 mod administering;
+mod auditing;
+mod documented;
 mod enrolling;
 mod interrupted;
 mod looking;

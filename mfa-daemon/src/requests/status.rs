@@ -55,7 +55,7 @@ pub(super) fn describe(daemon: &Daemon, user: UserName, record: &Record) -> User
     let now = (daemon.clock)();
     let lock = record.lockout.clone().lock_at(now, &daemon.login_rules().lockout);
     let max_age_days = daemon.settings().config.token.max_age_days.get();
-    let live = record.bypasses.iter().filter(|bypass| now < bypass.until);
+    let live = record.bypasses.iter().filter(|bypass| now < bypass.until && bypass.uses_left > 0);
     UserStatus {
         graces: daemon.graces().of(&user, (daemon.uptime)()),
         user,
