@@ -214,6 +214,41 @@ fn what_is_told_of_a_day_is_what_happened_on_it_and_no_secret() {
     // The search finds what is there.
     assert!(has_word(&known, HOST) && day.canaries.len() > 50);
     queries(&house, &events);
+    described(&events);
+}
+
+/// Each word of the trail has its row in docs/operations/audit.md, and no row is of a word that is gone.
+fn described(events: &[Value]) {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    let page = read(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations/audit.md"));
+    // The words of the first cell of each row, in quotes as the sources have them.
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let words: Vec<String> = rows
+        .flat_map(|cell| cell.split(", ").map(|word| word.replace('`', "\"")))
+        .filter(|word| word.starts_with('"'))
+        .collect();
+    for event in events {
+        for field in ["act", "result", "reason"].map(|field| &event[field]) {
+            assert!(field.is_null() || words.contains(&field.to_string()), "{field} in audit.md");
+        }
+    }
+    let mut sources = String::new();
+    let roots =
+        ["src", "../mfa-proto/src"].map(|name| format!("{}/{name}", env!("CARGO_MANIFEST_DIR")));
+    let mut folders: Vec<std::path::PathBuf> = roots.into_iter().map(Into::into).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else {
+                sources.push_str(&std::fs::read_to_string(entry).unwrap());
+            }
+        }
+    }
+    assert!(words.len() > 40, "{words:?}");
+    for word in words {
+        assert!(sources.contains(&word), "{word} of audit.md is nowhere in the sources");
+    }
 }
 
 /// Whether `word` stands there by itself: six digits may well be part of a moment.
