@@ -236,6 +236,8 @@ pub(crate) enum Admin {
     Import(Import),
     /// Write who has what to standard output, with secrets only into a pipe
     Export(Export),
+    /// Put a new master key into the place of the old one, while people log in
+    Rekey,
     /// Have the daemon read its configuration again; one with a mistake changes nothing
     Reload,
 }

@@ -9,6 +9,7 @@ use mfa_proto::audit::{AdminAudit, AuditAnswer};
 use mfa_proto::exchange::ExchangeAnswer;
 use mfa_proto::explain::{Explain, ExplainAnswer, Explanation};
 use mfa_proto::login::VerifyAnswer;
+use mfa_proto::rekey::{AdminRekey, RekeyAnswer, Rekeyed};
 use mfa_proto::stats::{Stats, StatsAnswer};
 use mfa_proto::status::{StatusAnswer, UserStatus};
 use mfa_proto::transfer::TransferAnswer;
@@ -119,6 +120,14 @@ impl Connection {
         match self.ask(&Request::AdminAudit(page), PATIENCE)? {
             AuditAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
             answer @ AuditAnswer::Trail { .. } => Ok(answer),
+        }
+    }
+
+    /// `admin_rekey`.
+    pub(crate) fn rekey(&mut self, begin: bool) -> Result<Rekeyed, Failure> {
+        match self.ask(&Request::AdminRekey(AdminRekey { begin }), PATIENCE)? {
+            RekeyAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            RekeyAnswer::Rekey(state) => Ok(state),
         }
     }
 

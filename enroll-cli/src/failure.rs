@@ -115,6 +115,10 @@ pub(crate) enum Failure {
     NoSuchToken { user: UserName, name: String },
     /// The user has several tokens and none was named.
     SeveralTokens { user: UserName, names: Vec<String> },
+    /// A new master key is on its way, but how far is not to be had.
+    RekeyGoesOn(Box<Failure>),
+    /// A new master key has not come to the end.
+    RekeyInterrupted,
     /// An export.
     Export(ExportError),
     /// An import file, or its import.
@@ -143,7 +147,10 @@ impl Failure {
                 | ErrorCode::Conflict
                 | ErrorCode::Exchange => Exit::Refused,
             },
-            Self::ConfirmUnknown { cause, .. } | Self::CodesUnknown(cause) => cause.exit(),
+            Self::ConfirmUnknown { cause, .. }
+            | Self::CodesUnknown(cause)
+            | Self::RekeyGoesOn(cause) => cause.exit(),
+            Self::RekeyInterrupted => Exit::Unreachable,
             Self::Import(ImportError::Interrupted { cause, .. } | ImportError::Unknown(cause)) => {
                 cause.exit()
             }

@@ -20,6 +20,7 @@ mod import_error;
 mod incoming;
 mod messages;
 mod pam_stack;
+mod progress;
 mod table;
 mod token_file;
 mod users_json;

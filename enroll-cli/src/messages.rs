@@ -195,6 +195,21 @@ pub(crate) fn needs_restart(keys: &[String]) -> String {
     )
 }
 
+pub(crate) fn rekeyed(users: u64) -> String {
+    format!(
+        "{users} users are sealed under a new master key; the old one opens nothing here any more. Keep \
+         a copy of the new one off this machine, and make a new backup: older ones need the old key."
+    )
+}
+
+pub(crate) fn rekey_left(damaged: u64) -> String {
+    let (users, are) = if damaged == 1 { ("user", "is") } else { ("users", "are") };
+    format!(
+        "{damaged} {users} could not be opened with any key and {are} denied as before; `mfa admin list \
+         --state damaged` names them"
+    )
+}
+
 pub(crate) fn unlocked(user: &str) -> String {
     format!("{user} may try again; failures count from zero.")
 }
@@ -403,6 +418,15 @@ impl fmt::Display for Failure {
                 let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
                 write!(f, "{user} has {}; say which with --name", names.join(" and "))
             }
+            Self::RekeyGoesOn(cause) => write!(
+                f,
+                "{cause}. The daemon goes on with the new master key by itself, also after a restart; \
+                 run it again to see how far it is"
+            ),
+            Self::RekeyInterrupted => f.write_str(
+                "the new master key has not come to the end; the daemon's log says why (journalctl -u \
+                 mfa). Old and new key are both known, nobody is kept out; run it again to go on",
+            ),
             Self::Export(error) => write!(f, "{error}"),
             Self::Import(error) => write!(f, "{error}"),
         }

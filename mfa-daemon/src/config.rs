@@ -83,6 +83,8 @@ pub struct MasterKeyConfig {
     file: Option<AbsolutePath>,
     /// The name of a credential of the service, in place of a file.
     credential: Option<CredentialName>,
+    /// The name of the credential with the key that `credential` takes the place of.
+    old_credential: Option<CredentialName>,
 }
 
 /// `[exchange]`
@@ -280,6 +282,12 @@ impl Config {
                 "the master key is in a file or in a credential, not in both",
             ));
         }
+        if self.master_key.old_credential.is_some() && self.master_key.credential.is_none() {
+            return Some((
+                vec![("master_key", "old_credential")],
+                "old_credential needs credential, which takes its place",
+            ));
+        }
         if lockout.max_seconds.get() < lockout.base_seconds.get() {
             return Some((
                 vec![("lockout", "max_seconds"), ("lockout", "base_seconds")],
@@ -337,10 +345,12 @@ impl MasterKeyConfig {
     /// Where the key is, `credentials` being the directory in which systemd passes credentials.
     #[must_use]
     pub fn source(&self, credentials: Option<&Path>) -> KeySource {
+        let passed = |name: &String| credentials.map(|directory| directory.join(name));
         match (&self.credential, &self.file) {
             (Some(CredentialName(name)), _) => KeySource::Credential {
                 name: name.clone(),
-                path: credentials.map(|directory| directory.join(name)),
+                path: passed(name),
+                old: self.old_credential.as_ref().and_then(|CredentialName(name)| passed(name)),
             },
             (None, Some(file)) => KeySource::File(file.as_path().to_owned()),
             (None, None) => KeySource::File(DEFAULT_KEY_FILE.into()),

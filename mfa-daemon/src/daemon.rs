@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use getrandom::SysRng;
 use mfa_crypto::{Group, GroupError};
 use mfa_proto::login::Origin;
+use mfa_proto::rekey::Rekeyed;
 use mfa_proto::{Peer, TypedCode, UserName};
 use tracing::error;
 
@@ -58,8 +59,10 @@ pub struct Daemon {
     pub metrics: Arc<Metrics>,
     /// Exchanges computed at the same time: their arithmetic must not take both cores from logins.
     pub exchanges: tokio::sync::Semaphore,
-    /// Imports at the same time: one.
+    /// What concerns all rows, an import, a restore, a new master key, at the same time: one.
     pub imports: Arc<tokio::sync::Semaphore>,
+    /// How far the new master key has come.
+    pub rekey: Mutex<Rekeyed>,
 }
 
 /// What the configuration comes to. A request keeps the one it began with to its end.

@@ -15,6 +15,7 @@ pub mod log;
 pub mod master_key;
 pub mod metrics;
 pub mod policy;
+pub mod rekey;
 pub mod reload;
 pub mod requests;
 pub mod run;

@@ -27,6 +27,8 @@ pub enum KeySource {
         name: String,
         /// The file that systemd has put it into; `None` where it passes no credentials.
         path: Option<PathBuf>,
+        /// The file of the key that it takes the place of.
+        old: Option<PathBuf>,
     },
 }
 
@@ -38,11 +40,33 @@ impl KeySource {
     pub fn load(&self) -> Result<Option<MasterKey>, MasterKeyError> {
         match self {
             Self::File(path) => load(path),
-            Self::Credential { name, path } => {
+            Self::Credential { name, path, .. } => {
                 let found = path.as_deref().map_or(Ok(None), |path| read(path, Kept::BySystemd))?;
                 found.map(Some).ok_or_else(|| MasterKeyError::NoCredential(name.clone()))
             }
         }
+    }
+
+    /// The other key while one takes the place of another: a file's next one, a credential's old one.
+    ///
+    /// # Errors
+    /// [`MasterKeyError`].
+    pub fn load_other(&self) -> Result<Option<MasterKey>, MasterKeyError> {
+        match self {
+            Self::File(path) => load(&next(path)),
+            Self::Credential { old: Some(old), .. } => read(old, Kept::BySystemd),
+            Self::Credential { old: None, .. } => Ok(None),
+        }
+    }
+
+    /// What messages name of both.
+    #[must_use]
+    pub fn both_places(&self) -> [PathBuf; 2] {
+        let other = match self {
+            Self::File(path) => next(path),
+            Self::Credential { old, .. } => old.clone().unwrap_or_else(|| "old_credential".into()),
+        };
+        [self.place().to_owned(), other]
     }
 
     /// What messages name.
@@ -50,7 +74,7 @@ impl KeySource {
     pub fn place(&self) -> &Path {
         match self {
             Self::File(path) => path,
-            Self::Credential { name, path } => path.as_deref().unwrap_or(Path::new(name)),
+            Self::Credential { name, path, .. } => path.as_deref().unwrap_or(Path::new(name)),
         }
     }
 }
@@ -181,6 +205,23 @@ pub fn create(path: &Path, key: &MasterKey) -> Result<(), MasterKeyError> {
     write().map_err(|error| MasterKeyError::Io(path.to_owned(), error))
 }
 
+/// Where the key stands that takes the place of the one at `path`.
+#[must_use]
+pub fn next(path: &Path) -> PathBuf {
+    beside(path, ".next")
+}
+
+/// Puts the next key into the place of the one at `path`, durably.
+///
+/// # Errors
+/// [`MasterKeyError::Io`]; both are as they were then, or the next one is in its place.
+pub fn replace(path: &Path) -> Result<(), MasterKeyError> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    fs::rename(next(path), path)
+        .and_then(|()| File::open(directory)?.sync_all())
+        .map_err(|error| MasterKeyError::Io(path.to_owned(), error))
+}
+
 #[cfg(test)]
 mod tests {
     use getrandom::SysRng;
@@ -207,6 +248,7 @@ mod tests {
         let of = |path: Option<&Path>| KeySource::Credential {
             name: "mfa.master-key".to_owned(),
             path: path.map(Path::to_owned),
+            old: None,
         };
         for none in [of(None), of(Some(&path))] {
             let error = none.load().err().unwrap().to_string();

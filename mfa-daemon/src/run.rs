@@ -146,6 +146,7 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
         metrics,
         exchanges: tokio::sync::Semaphore::new(EXCHANGE_WORKERS),
         imports: Arc::new(tokio::sync::Semaphore::new(1)),
+        rekey: std::sync::Mutex::default(),
     });
     daemon.clock_watch.look(uptime());
     runtime.block_on(serve(listener, queue, for_metrics, daemon, signals))
@@ -228,6 +229,8 @@ async fn serve(
         .map_err(system)?
         .map(|listener| tokio::spawn(metrics::serve::serve(listener, Arc::clone(&daemon))));
     let census = Arc::clone(&daemon);
+    let renewing = Arc::clone(&daemon);
+    tokio::spawn(async move { renewing.resume_rekey(oneself()).await });
     let serving = tokio::spawn(server::serve(listener, queue, daemon, stopped));
     tell_systemd(&[NotifyState::Ready]);
     info!(version = env!("CARGO_PKG_VERSION"), "ready");

@@ -49,6 +49,14 @@ impl Vault {
         self.keys.with_each(|key| key.open(&bound, token.sealed.as_bytes()))
     }
 
+    /// Seals a token's secret under the current key where it is not; says whether that was needed.
+    ///
+    /// # Errors
+    /// [`SealError`] where the secret opens with no key, or the system gives no randomness.
+    pub fn renew(&self, user: &UserName, token: &mut Token) -> Result<bool, SealError> {
+        renew(&self.keys, user, token)
+    }
+
     /// What is stored of a scratch code, a recovery code of eight digits that another system made.
     #[must_use]
     pub fn hash_scratch(&self, user: &UserName, code: &Code) -> [u8; 32] {
@@ -60,6 +68,21 @@ impl Vault {
     pub fn hash(&self, user: &UserName, code: &RecoveryCode) -> [u8; 32] {
         code.keyed_hash(&self.recovery, user.as_str())
     }
+}
+
+/// As [`Vault::renew`].
+///
+/// # Errors
+/// [`SealError`].
+pub(crate) fn renew(keys: &Keyring, user: &UserName, token: &mut Token) -> Result<bool, SealError> {
+    let bound = binding(user, token);
+    if keys.with_current(|key| key.open(&bound, token.sealed.as_bytes())).is_ok() {
+        return Ok(false);
+    }
+    let secret = keys.with_each(|key| key.open(&bound, token.sealed.as_bytes()))?;
+    let sealed = keys.with_current(|key| key.seal(&bound, &secret, &mut SysRng))?;
+    token.sealed = Blob::new(sealed);
+    Ok(true)
 }
 
 /// The associated data: each field with its length before it, so that no two rows share one.

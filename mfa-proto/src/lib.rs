@@ -22,6 +22,8 @@ pub mod login;
 pub mod peer;
 pub mod refusal;
 #[cfg(feature = "all-messages")]
+pub mod rekey;
+#[cfg(feature = "all-messages")]
 pub mod request;
 #[cfg(feature = "all-messages")]
 pub mod stats;

@@ -10,6 +10,7 @@ use crate::exchange::{KexFinish, KexInit, Sealed};
 use crate::explain::Explain;
 use crate::field::UserName;
 use crate::login::{Begin, Verify};
+use crate::rekey::AdminRekey;
 use crate::status::Revoke;
 use crate::transfer::{AdminExport, AdminImport};
 
@@ -84,6 +85,8 @@ pub enum Request {
     },
     /// A page of users for another system.
     AdminExport(AdminExport),
+    /// A new master key.
+    AdminRekey(AdminRekey),
 }
 
 impl Request {
@@ -117,6 +120,7 @@ impl Request {
             Self::AdminImportCommit {} => ("admin_import_commit", None),
             Self::AdminKnown { .. } => ("admin_known", None),
             Self::AdminExport(_) => ("admin_export", None),
+            Self::AdminRekey(_) => ("admin_rekey", None),
         }
     }
 }

@@ -6,6 +6,7 @@ mod admin_export;
 mod admin_import;
 mod admin_issue;
 mod admin_list;
+mod admin_rekey;
 mod admin_reload;
 mod admin_reset;
 mod admin_show;
@@ -67,6 +68,7 @@ fn administer(command: Admin, daemon: &Daemon, console: &mut Console) -> Result<
         Admin::EndGrace { user } => end_grace::run(&user, daemon, console),
         Admin::Import(import) => admin_import::run(&import, daemon, console),
         Admin::Export(export) => admin_export::run(&export, daemon, console),
+        Admin::Rekey => admin_rekey::run(daemon, console),
         Admin::Reload => admin_reload::run(daemon, console),
     }
 }

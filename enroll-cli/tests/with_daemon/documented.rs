@@ -148,6 +148,8 @@ fn every_command_writes_the_fields_that_are_documented() {
     assert!(!imported[0]["weak"].as_array().unwrap().is_empty());
     documented.compare("`mfa admin import`", &imported);
 
+    documented.compare("`mfa admin rekey`", &done(&["admin", "rekey"]));
+
     let group = machine.path("group.pem");
     let made = done(&["params", "generate", "--bits", "2048", "--out", text(&group)]);
     documented.compare("`mfa params generate`, `mfa params check`", &made);

@@ -212,6 +212,7 @@ fn keys_that_do_not_fit_each_other_are_refused_with_the_line_of_the_last() {
         ("\n[lockout]\nmax_seconds = 60\nbase_seconds = 61", 4, "max_seconds"),
         ("[lockout]\nhard_limit = 4", 2, "free_attempts"),
         ("[master_key]\ncredential = \"k\"\nfile = \"/x/key\"", 3, "not in both"),
+        ("[master_key]\nold_credential = \"k\"", 2, "needs credential"),
         ("issuer = \"\"", 1, "not empty"),
         ("\n\nadmin_group = \"\"", 3, "not empty"),
     ] {
@@ -229,8 +230,12 @@ fn a_credential_is_a_file_where_systemd_has_put_it() {
     let source = |directory: Option<&str>| config.master_key.source(directory.map(Path::new));
     let name = "mfa.master-key".to_owned();
     let path = Some("/run/c/mfa.master-key".into());
-    assert_eq!(source(None), KeySource::Credential { name: name.clone(), path: None });
-    assert_eq!(source(Some("/run/c")), KeySource::Credential { name, path });
+    assert_eq!(source(None), KeySource::Credential { name: name.clone(), path: None, old: None });
+    let passed = KeySource::Credential { name: name.clone(), path: path.clone(), old: None };
+    assert_eq!(source(Some("/run/c")), passed);
+    let config = "[master_key]\ncredential = \"mfa.master-key\"\nold_credential = \"mfa.old\"";
+    let passed = KeySource::Credential { name, path, old: Some("/run/c/mfa.old".into()) };
+    assert_eq!(parse(config).unwrap().master_key.source(Some(Path::new("/run/c"))), passed);
 }
 
 #[test]

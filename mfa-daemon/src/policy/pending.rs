@@ -199,6 +199,11 @@ impl PendingTokens {
         self.0.remove(user);
     }
 
+    /// All of them, to be changed.
+    pub fn each_mut(&mut self) -> impl Iterator<Item = (&UserName, &mut Token)> {
+        self.0.iter_mut().map(|(user, pending)| (user, &mut pending.token))
+    }
+
     /// No two sealings are alike: each has a nonce of its own.
     fn same(&mut self, user: &UserName, token: &Token) -> Option<&mut Pending> {
         self.0.get_mut(user).filter(|found| found.token.sealed == token.sealed)

@@ -22,6 +22,7 @@ use crate::policy::pending::{Kind, Obstacle, Pending, RecoveryCodes, TRIES};
 use crate::policy::record::{Factor, Record, Token};
 use crate::session::Subject;
 use crate::store::{Change, Step};
+use crate::vault::Vault;
 
 /// The longest name of a token, in bytes.
 const NAME_MAX: usize = 64;
@@ -239,6 +240,15 @@ pub(super) enum Confirmation {
     Wrong { tries_left: u8 },
 }
 
+/// A token that waited while the master key was replaced is still sealed under the old one.
+fn renew(vault: &Vault, owner: &UserName, record: &mut Record) {
+    for token in &mut record.tokens {
+        if let Err(error) = vault.renew(owner, token) {
+            error!(user = %owner, token = token.name, %error, "a stored secret does not open");
+        }
+    }
+}
+
 /// Checks the first code of a pending token and makes the token count, in one atomic, durable step.
 pub(super) async fn confirm(
     daemon: &Daemon,
@@ -288,6 +298,7 @@ pub(super) async fn confirm(
         let mut record = record.unwrap_or_default();
         match pending.activate(&mut record, factor, now, hashes) {
             Ok(recovery) => {
+                renew(&vault, &owner, &mut record);
                 let mut event = told(ActResult::Done);
                 if matches!(pending.kind, Kind::First { invite: Some(_) }) {
                     event = event.because("invited");

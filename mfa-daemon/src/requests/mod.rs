@@ -16,6 +16,7 @@ mod import;
 mod invite;
 mod login_enroll;
 mod recovery;
+mod rekey;
 mod reload;
 mod reset;
 mod revoke;
@@ -97,6 +98,7 @@ pub async fn answer(
         Request::AdminImportBegin {} => write(id, import::begin(daemon, connection).await),
         Request::AdminImportCommit {} => write(id, import::commit(connection).await),
         Request::AdminKnown { users } => write(id, import::known(daemon, peer, users).await),
+        Request::AdminRekey(rekey) => write(id, rekey::rekey(daemon, peer, rekey).await),
         Request::AdminExport(export) => write(id, export::export(daemon, peer, export).await),
     }
 }

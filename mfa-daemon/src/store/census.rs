@@ -74,6 +74,17 @@ impl Apart {
         Err(StoreError::Closed)
     }
 
+    /// How many rows there are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn rows(&self) -> Result<u64, StoreError> {
+        let store = Sqlite::open_reader(&self.path, Arc::clone(&self.keys))?;
+        let count: i64 =
+            store.connection.query_row("SELECT count(*) FROM user", [], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
     /// Entries of the trail, and the number of the last one.
     ///
     /// # Errors

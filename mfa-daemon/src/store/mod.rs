@@ -8,6 +8,7 @@ mod migration;
 mod open;
 mod reader;
 mod recovery_key;
+mod rekey;
 mod ring;
 mod row;
 mod sqlite;
@@ -25,11 +26,13 @@ use tracing::dispatcher;
 
 use self::census::Apart;
 use self::reader::Reader;
+pub use self::rekey::Renewed;
 pub use self::ring::{ENTRIES as AUDIT_ENTRIES, Query as AuditQuery};
 use self::sqlite::Sqlite;
 pub use self::staging::Staged;
 use self::writer::Writer;
 use crate::audit::{self, Event};
+use crate::keyring::Keyring;
 use crate::master_key::MasterKeyError;
 use crate::metrics::Metrics;
 use crate::metrics::census::Counted;
@@ -44,6 +47,7 @@ pub struct Store {
     writer: Writer,
     reader: Reader,
     apart: Apart,
+    keys: Arc<Keyring>,
     metrics: Arc<Metrics>,
 }
 
@@ -122,6 +126,15 @@ pub enum StoreError {
     KeyLost(PathBuf),
     /// The master key is another one than that of the database.
     KeyMismatch(PathBuf),
+    /// One master key is taking the place of another, and not both are there.
+    KeyOfTwo {
+        /// Whether the new one is.
+        current: bool,
+        /// Whether the old one is.
+        old: bool,
+        /// Where they should be.
+        places: [PathBuf; 2],
+    },
     /// The mark cannot be read or written.
     Mark(PathBuf, std::io::Error),
     /// The database is an older one than that which was open.
@@ -183,6 +196,20 @@ impl fmt::Display for StoreError {
                 "{} is not the master key of this database. Restore the one that belongs to it",
                 path.display()
             ),
+            Self::KeyOfTwo { current, old, places: [one, other] } => {
+                let missing = match (current, old) {
+                    (true, _) => "the old one is missing",
+                    (false, true) => "the new one is missing",
+                    (false, false) => "both are missing",
+                };
+                write!(
+                    f,
+                    "one master key is taking the place of another, so both are needed, {} and {}, \
+                     but {missing}. Restore it from a backup",
+                    one.display(),
+                    other.display()
+                )
+            }
             Self::Mark(path, error) => write!(f, "generation mark {}: {error}", path.display()),
             Self::PutBack => write!(
                 f,

@@ -80,7 +80,7 @@ pub fn open(
         make_private(database)?;
     }
     let blank = Blank::open(database, true)?;
-    let keys = Arc::new(Keyring::new(agree(&blank, key, source)?));
+    let keys = Arc::new(agree(&blank, key, source)?);
     // A first start, or a schema that had no mark.
     let unmarked = size == 0 || blank.is_old()?;
     // Only what belongs together is changed: after a mistake the older version can go on with it.
@@ -91,7 +91,8 @@ pub fn open(
     let reader = Reader::new(Sqlite::open_reader(database, Arc::clone(&keys))?);
     let writer = Writer::start(sqlite, mark, database.to_owned(), Arc::clone(metrics))?;
     let apart = Apart { path: database.to_owned(), keys: Arc::clone(&keys) };
-    let store = Store { writer, reader, apart, metrics: Arc::clone(metrics) };
+    let metrics = Arc::clone(metrics);
+    let store = Store { writer, reader, apart, keys: Arc::clone(&keys), metrics };
     Ok((store, Vault::new(keys, recovery), StoreLock { _file: lock }))
 }
 
@@ -110,28 +111,66 @@ fn compare_mark(
     Ok(file)
 }
 
-/// The key that belongs to the database, made where this is a first start.
+/// The keys that belong to the database; one is made where this is a first start.
 fn agree(
     sqlite: &Blank,
     key: Option<MasterKey>,
     source: &KeySource,
-) -> Result<MasterKey, StoreError> {
+) -> Result<Keyring, StoreError> {
     let place = || source.place().to_owned();
-    match (sqlite.master_key_id()?, key) {
-        (Some(id), Some(key)) if id == key.id() => Ok(key),
-        (Some(_), Some(_)) => Err(StoreError::KeyMismatch(place())),
-        (Some(_), None) => Err(StoreError::KeyLost(place())),
-        (None, _) if sqlite.has_users()? => Err(StoreError::KeyMismatch(place())),
-        (None, Some(key)) => {
-            sqlite.set_master_key_id(&key.id())?;
-            Ok(key)
+    let ids = sqlite.master_key_ids()?;
+    let has = |key: &Option<MasterKey>, id: &[u8]| key.as_ref().is_some_and(|key| key.id() == id);
+    match ids.as_slice() {
+        [] if sqlite.has_users()? => Err(StoreError::KeyMismatch(place())),
+        [] => {
+            let key = match key {
+                Some(key) => key,
+                None => {
+                    let key = MasterKey::generate(&mut SysRng).map_err(StoreError::Randomness)?;
+                    master_key::create(source.place(), &key)?;
+                    key
+                }
+            };
+            sqlite.add_master_key_id(&key.id())?;
+            Ok(Keyring::new(key))
         }
-        (None, None) => {
-            let key = MasterKey::generate(&mut SysRng).map_err(StoreError::Randomness)?;
-            master_key::create(source.place(), &key)?;
-            sqlite.set_master_key_id(&key.id())?;
-            Ok(key)
+        [id] => match (key, source) {
+            (Some(key), _) if key.id() == id.as_slice() => Ok(Keyring::new(key)),
+            (key, source) => match (key, source.load_other()?, source) {
+                // What remained to be done of a new key.
+                (_, Some(next), KeySource::File(path)) if next.id() == id.as_slice() => {
+                    master_key::replace(path)?;
+                    Ok(Keyring::new(next))
+                }
+                (Some(key), Some(old), KeySource::Credential { .. })
+                    if old.id() == id.as_slice() =>
+                {
+                    sqlite.add_master_key_id(&key.id())?;
+                    Ok(Keyring::between(key, old))
+                }
+                (Some(_), ..) => Err(StoreError::KeyMismatch(place())),
+                (None, ..) => Err(StoreError::KeyLost(place())),
+            },
+        },
+        [old, current] => {
+            let (mut one, mut other) = (key, source.load_other()?);
+            if has(&one, old) {
+                std::mem::swap(&mut one, &mut other);
+            }
+            match (one, other) {
+                (Some(one), Some(other))
+                    if one.id() == current.as_slice() && other.id() == old.as_slice() =>
+                {
+                    Ok(Keyring::between(one, other))
+                }
+                (one, other) => Err(StoreError::KeyOfTwo {
+                    current: has(&one, current) || has(&other, current),
+                    old: has(&one, old) || has(&other, old),
+                    places: source.both_places(),
+                }),
+            }
         }
+        _ => Err(StoreError::KeyMismatch(place())),
     }
 }
 

@@ -103,22 +103,21 @@ impl Blank {
         Ok(self.connection.execute_batch("COMMIT")?)
     }
 
-    /// The mark of the key that the secrets are sealed with.
+    /// The marks of the keys that what is sealed needs, the one that seals last.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(super) fn master_key_id(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self
-            .connection
-            .query_row("SELECT id FROM master_key", [], |row| row.get(0))
-            .optional()?)
+    pub(super) fn master_key_ids(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut ids = self.connection.prepare("SELECT id FROM master_key ORDER BY rowid")?;
+        let ids = ids.query_map([], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
     }
 
-    /// Writes the mark, once.
+    /// Adds the mark of a key that seals from here on.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(super) fn set_master_key_id(&self, id: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn add_master_key_id(&self, id: &[u8]) -> Result<(), StoreError> {
         self.connection.execute("INSERT INTO master_key (id) VALUES (?1)", [id])?;
         Ok(())
     }

@@ -107,6 +107,7 @@ impl House {
             metrics,
             exchanges: tokio::sync::Semaphore::new(1),
             imports: Arc::new(tokio::sync::Semaphore::new(1)),
+            rekey: std::sync::Mutex::default(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (stop, stopped) = watch::channel(false);

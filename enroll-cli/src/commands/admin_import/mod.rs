@@ -10,7 +10,7 @@ mod sending;
 
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use jiff::tz::TimeZone;
 use mfa_proto::UserName;
 use serde::Serialize;
@@ -26,6 +26,7 @@ use crate::google_authenticator::{self, Content, GoogleFile};
 use crate::import_error::ImportError;
 use crate::incoming::{Incoming, Sink};
 use crate::messages;
+use crate::progress::Bars;
 use crate::users_json;
 use crate::users_oath::{self, Wanted};
 use crate::weakness::{Place, Tally, Weakness};
@@ -96,7 +97,7 @@ fn read(arguments: &Import, now: u64, bars: &Bars, sink: &mut dyn Sink) -> Resul
     match (arguments.format, path) {
         (ImportFormat::UsersOath, Some(path)) => users_oath(path, user, now, bars, sink),
         (ImportFormat::UsersJson, Some(path)) => {
-            let bar = bars.bytes("importing", path);
+            let bar = bars.bytes("importing", size(path));
             let found = users_json::feed(path, user, sink, &mut |read| bar.set_position(read))?;
             bar.finish_and_clear();
             Ok(Found {
@@ -131,12 +132,12 @@ fn users_oath(
     let zone = TimeZone::system();
     let wanted = Wanted { file, user, zone: &zone };
     let found = if wanted.is_a_pipe()? {
-        let bar = bars.bytes("importing", file);
+        let bar = bars.bytes("importing", size(file));
         let found = users_oath::feed_pipe(wanted, now, sink, |read| bar.set_position(read))?;
         bar.finish_and_clear();
         found
     } else {
-        let bar = bars.bytes("checking ", file);
+        let bar = bars.bytes("checking ", size(file));
         let checked = users_oath::check(wanted, |read| bar.set_position(read))?;
         bar.finish_and_clear();
         let bar = bars.users("importing", checked.found.wanted);
@@ -238,41 +239,14 @@ fn standard_input(path: &Path) -> &Path {
     if path == Path::new("-") { Path::new("/dev/stdin") } else { path }
 }
 
+/// 0 for a pipe, which does not say how much there is to come.
+fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |found| found.len())
+}
+
 fn is_exposed(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.mode() & 0o077 != 0)
-}
-
-/// Progress, on stderr, and only where that is a terminal.
-struct Bars {
-    shown: bool,
-}
-
-impl Bars {
-    fn bytes(&self, what: &str, path: &Path) -> ProgressBar {
-        let size = std::fs::metadata(path).map_or(0, |found| found.len());
-        let template = match size {
-            // A pipe does not say how much there is to come.
-            0 => format!("{what} {{spinner}} {{bytes}}"),
-            _ => format!("{what} {{bar:40}} {{percent:>3}} %  {{eta}}"),
-        };
-        self.bar(size, &template)
-    }
-
-    fn users(&self, what: &str, count: u64) -> ProgressBar {
-        self.bar(count, &format!("{what} {{bar:40}} {{pos}}/{{len}}  {{per_sec}}  {{eta}}"))
-    }
-
-    fn bar(&self, length: u64, template: &str) -> ProgressBar {
-        if !self.shown {
-            return ProgressBar::hidden();
-        }
-        let bar = ProgressBar::new(length);
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar
-    }
 }
 
 /// Shows how many have gone through.

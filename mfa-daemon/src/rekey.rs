@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A new master key while people log in: what goes on in the background, from its beginning or from
+//! where an earlier daemon was interrupted.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use mfa_proto::Peer;
+use mfa_proto::audit::{Act, ActResult};
+use mfa_proto::rekey::Rekeyed;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use tracing::{error, info};
+
+use crate::audit::Event;
+use crate::daemon::Daemon;
+use crate::master_key::KeySource;
+use crate::store::StoreError;
+
+/// How long one waits for the end of an import or of something else that concerns all rows.
+const TURN: Duration = Duration::from_secs(5);
+
+/// The longest that anybody may take to open a row that was read before it was sealed anew.
+const OPENED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Why there is no new master key.
+#[derive(Debug)]
+pub enum RekeyError {
+    /// Only an administrator makes a credential.
+    Credential,
+    /// Something else that concerns all rows is under way.
+    Busy,
+    /// The store's word.
+    Store(StoreError),
+}
+
+impl fmt::Display for RekeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credential => f.write_str(
+                "the master key is a credential, which the daemon cannot replace: pass the new one as \
+                 master_key.credential and this one as master_key.old_credential, and restart; \
+                 operations/master-key.md shows how",
+            ),
+            Self::Busy => f.write_str(
+                "an import or a restore is under way; try again when it has ended",
+            ),
+            Self::Store(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for RekeyError {}
+
+impl Daemon {
+    /// How far the last one has come.
+    pub fn rekeyed(&self) -> Rekeyed {
+        self.rekey.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins with a new key, or goes on with the one that was begun.
+    ///
+    /// # Errors
+    /// [`RekeyError`].
+    pub async fn begin_rekey(self: &Arc<Self>, peer: Peer) -> Result<(), RekeyError> {
+        let file = self.key_file();
+        if self.rekeyed().running {
+            return Ok(());
+        }
+        let turn = self.turn_for_all_rows().await.ok_or(RekeyError::Busy)?;
+        let between = self.store.is_between_keys().await.map_err(RekeyError::Store)?;
+        if !between {
+            let file = file.as_deref().ok_or(RekeyError::Credential)?;
+            self.store.clear_staged().await.map_err(RekeyError::Store)?;
+            // No third key is kept: what waits under the one before must not be lost with it.
+            self.renew_pending();
+            let event = Event::new(Act::Rekey, ActResult::Done, peer, (self.clock)())
+                .because("begun")
+                .warning();
+            self.store.begin_rekey(file, event).await.map_err(RekeyError::Store)?;
+        }
+        self.renew_all(file, peer, turn)
+    }
+
+    /// Goes on with what an earlier daemon, or a new credential, has begun.
+    pub async fn resume_rekey(self: &Arc<Self>, peer: Peer) {
+        match self.store.is_between_keys().await {
+            Ok(false) => return,
+            Ok(true) => info!("going on to seal everything under the new master key"),
+            Err(error) => {
+                error!(%error, "whether a new master key was begun is not known");
+                return;
+            }
+        }
+        if let Err(error) = self.begin_rekey(peer).await {
+            error!(%error, "the new master key has to wait; `mfa admin rekey` goes on");
+        }
+    }
+
+    /// Nobody else changes all rows meanwhile.
+    async fn turn_for_all_rows(&self) -> Option<OwnedSemaphorePermit> {
+        timeout(TURN, Arc::clone(&self.imports).acquire_owned()).await.ok()?.ok()
+    }
+
+    fn key_file(&self) -> Option<PathBuf> {
+        match self.settings().config.master_key.source(None) {
+            KeySource::File(path) => Some(path),
+            KeySource::Credential { .. } => None,
+        }
+    }
+
+    fn renew_all(
+        self: &Arc<Self>,
+        file: Option<PathBuf>,
+        peer: Peer,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<(), RekeyError> {
+        let total = self.store.rows().map_err(RekeyError::Store)?;
+        self.note_progress(|progress| {
+            *progress = Rekeyed { running: true, total, ..Rekeyed::default() }
+        });
+        let daemon = Arc::clone(self);
+        tokio::spawn(async move {
+            let old = daemon.store.old_key_id();
+            if let Err(error) = daemon.renew_rows(file, peer).await {
+                error!(%error, "the new master key has to wait; both are known, and `mfa admin rekey` goes on");
+                daemon.note_progress(|progress| {
+                    (progress.running, progress.interrupted) = (false, true);
+                });
+                return;
+            }
+            daemon.note_progress(|progress| progress.running = false);
+            drop(turn);
+            if let Some(old) = old {
+                tokio::time::sleep(OPENED_WITHIN).await;
+                daemon.renew_pending();
+                daemon.store.forget_old_key(&old);
+            }
+        });
+        Ok(())
+    }
+
+    async fn renew_rows(&self, file: Option<PathBuf>, peer: Peer) -> Result<(), StoreError> {
+        let mut after = Some(String::new());
+        while let Some(name) = after {
+            let begun = Instant::now();
+            let renewed = self.store.renew_some(name).await?;
+            self.note_progress(|progress| {
+                progress.done += renewed.rows;
+                progress.damaged += renewed.damaged;
+            });
+            after = renewed.last;
+            // As long as it has taken: logins have half of the time for themselves.
+            tokio::time::sleep(begun.elapsed()).await;
+        }
+        let done = self.rekeyed();
+        let event = Event::new(Act::Rekey, ActResult::Done, peer, (self.clock)())
+            .because("completed")
+            .figure("users", done.done)
+            .figure("damaged", done.damaged)
+            .warning();
+        self.store.complete_rekey(file.as_deref(), event).await
+    }
+
+    /// Tokens that wait for their first code are sealed as well.
+    fn renew_pending(&self) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        for (user, token) in pending.each_mut() {
+            if let Err(error) = self.vault.renew(user, token) {
+                error!(%user, token = token.name, %error, "a pending secret does not open");
+            }
+        }
+    }
+
+    fn note_progress(&self, change: impl FnOnce(&mut Rekeyed)) {
+        change(&mut self.rekey.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
