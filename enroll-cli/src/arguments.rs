@@ -236,6 +236,21 @@ pub(crate) enum Admin {
     Import(Import),
     /// Write who has what to standard output, with secrets only into a pipe
     Export(Export),
+    /// Copy the store into FILE while people log in; it is sealed under the master key, which is not in it
+    Backup {
+        /// Replaced where it exists; - for standard output, which must not be a terminal
+        file: PathBuf,
+    },
+    /// Put a backup into the place of what there is; no code from before opens a login afterwards
+    Restore {
+        /// What `mfa admin backup` wrote; - for standard input
+        file: PathBuf,
+        /// Do not ask whether it is meant
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Look at every page, every record and every secret of the store; 1 where something is damaged
+    Check,
     /// Put a new master key into the place of the old one, while people log in
     Rekey,
     /// Have the daemon read its configuration again; one with a mistake changes nothing

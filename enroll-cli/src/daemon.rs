@@ -8,6 +8,7 @@ use mfa_proto::admin::AdminAnswer;
 use mfa_proto::audit::{AdminAudit, AuditAnswer};
 use mfa_proto::exchange::ExchangeAnswer;
 use mfa_proto::explain::{Explain, ExplainAnswer, Explanation};
+use mfa_proto::keep::KeepAnswer;
 use mfa_proto::login::VerifyAnswer;
 use mfa_proto::rekey::{AdminRekey, RekeyAnswer, Rekeyed};
 use mfa_proto::stats::{Stats, StatsAnswer};
@@ -120,6 +121,18 @@ impl Connection {
         match self.ask(&Request::AdminAudit(page), PATIENCE)? {
             AuditAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
             answer @ AuditAnswer::Trail { .. } => Ok(answer),
+        }
+    }
+
+    /// `admin_backup…`, `admin_restore…`, `admin_check`.
+    pub(crate) fn keep(
+        &mut self,
+        request: &Request,
+        within: Duration,
+    ) -> Result<KeepAnswer, Failure> {
+        match self.ask(request, within)? {
+            KeepAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            answer => Ok(answer),
         }
     }
 

@@ -115,6 +115,10 @@ pub(crate) enum Failure {
     NoSuchToken { user: UserName, name: String },
     /// The user has several tokens and none was named.
     SeveralTokens { user: UserName, names: Vec<String> },
+    /// The file of a backup cannot be read or written.
+    BackupFile(PathBuf, io::Error),
+    /// A backup is nothing to look at.
+    BackupToTerminal,
     /// A new master key is on its way, but how far is not to be had.
     RekeyGoesOn(Box<Failure>),
     /// A new master key has not come to the end.
@@ -160,6 +164,7 @@ impl Failure {
             | Self::Import(ImportError::WhoseFile | ImportError::HomesOfOthers) => Exit::Usage,
             Self::NoOwnName { .. }
             | Self::NobodyToConfirm
+            | Self::BackupToTerminal
             | Self::NoDisplay
             | Self::NoDefaultTokenFile
             | Self::CounterWatched

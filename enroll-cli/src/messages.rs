@@ -28,6 +28,12 @@ pub(crate) const LAST_ENTRIES: &str = "The last entries of the audit trail:";
 pub(crate) const NO_ENTRIES: &str = "The audit trail has no such entry.";
 pub(crate) const TRAIL_IS_SHORT: &str =
     "The audit trail does not reach back so far; the journal does (journalctl -u mfa).";
+pub(crate) const RESTORE_ASKS: &str = "Everybody gets what the backup has, and who enrolled since is gone. No code from before this moment \
+     opens a login afterwards: recovery, bypass and invite codes are void, tokens by counter wait for `mfa \
+     admin unlock`.";
+pub(crate) const MORE_DAMAGED: &str = "  and more: mfa admin list --state damaged";
+pub(crate) const DAMAGE_MENDED: &str =
+    "`mfa admin restore` puts a backup back; `mfa admin reset USER` lets one user begin anew.";
 pub(crate) const ACCEPTED: &str = "Accepted.";
 pub(crate) const RELOADED: &str = "The daemon has read its configuration again.";
 pub(crate) const CHECKING_GROUP: &str =
@@ -193,6 +199,47 @@ pub(crate) fn needs_restart(keys: &[String]) -> String {
         "{} changed, but only a restart applies it: systemctl restart mfa.service",
         printable(&keys.join(", "))
     )
+}
+
+pub(crate) fn backed_up(file: &Path, bytes: u64) -> String {
+    format!(
+        "{bytes} bytes in {}. It opens with the master key only, which is not in it: keep a copy of that \
+         elsewhere.",
+        printable(&file.display().to_string())
+    )
+}
+
+pub(crate) fn restored(users: u64) -> String {
+    format!(
+        "{users} users as the backup has them. They log in with their next code; recovery codes are void \
+         until `mfa recovery-codes` makes new ones."
+    )
+}
+
+pub(crate) fn sound(users: u64) -> String {
+    format!("{users} users: every record and every secret opens.")
+}
+
+pub(crate) fn unsound(users: u64, damaged: u64) -> String {
+    format!(
+        "{damaged} of {users} users are damaged; their logins are denied, all others are served:"
+    )
+}
+
+pub(crate) fn unread(after: Option<&str>, before: Option<&str>) -> String {
+    let who = match (after, before) {
+        (Some(after), Some(before)) => {
+            format!("between {} and {}", printable(after), printable(before))
+        }
+        (Some(after), None) => format!("after {}", printable(after)),
+        (None, Some(before)) => format!("before {}", printable(before)),
+        (None, None) => "of any name".to_owned(),
+    };
+    format!("Users {who} cannot be read and are denied.")
+}
+
+pub(crate) fn fault(fault: &str) -> String {
+    format!("The file: {}", printable(fault))
 }
 
 pub(crate) fn rekeyed(users: u64) -> String {
@@ -418,6 +465,12 @@ impl fmt::Display for Failure {
                 let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
                 write!(f, "{user} has {}; say which with --name", names.join(" and "))
             }
+            Self::BackupFile(path, error) => {
+                write!(f, "{}: {error}", printable(&path.display().to_string()))
+            }
+            Self::BackupToTerminal => f.write_str(
+                "a backup is no text, and standard output is a terminal; name a file, or pipe it",
+            ),
             Self::RekeyGoesOn(cause) => write!(
                 f,
                 "{cause}. The daemon goes on with the new master key by itself, also after a restart; \

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod caller;
+pub mod check;
 #[expect(unsafe_code, reason = "libc has no safe form of adjtimex")]
 pub mod clock_sync;
 pub mod config;

@@ -99,8 +99,8 @@ impl Daemon {
         }
     }
 
-    /// Nobody else changes all rows meanwhile.
-    async fn turn_for_all_rows(&self) -> Option<OwnedSemaphorePermit> {
+    /// Nobody else reads or changes all rows meanwhile; `None` where somebody does.
+    pub async fn turn_for_all_rows(&self) -> Option<OwnedSemaphorePermit> {
         timeout(TURN, Arc::clone(&self.imports).acquire_owned()).await.ok()?.ok()
     }
 

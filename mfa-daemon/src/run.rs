@@ -230,6 +230,7 @@ async fn serve(
         .map(|listener| tokio::spawn(metrics::serve::serve(listener, Arc::clone(&daemon))));
     let census = Arc::clone(&daemon);
     let renewing = Arc::clone(&daemon);
+    tokio::spawn(Arc::clone(&daemon).look_at_start(oneself()));
     tokio::spawn(async move { renewing.resume_rekey(oneself()).await });
     let serving = tokio::spawn(server::serve(listener, queue, daemon, stopped));
     tell_systemd(&[NotifyState::Ready]);

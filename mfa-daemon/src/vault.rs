@@ -70,6 +70,12 @@ impl Vault {
     }
 }
 
+/// Whether a token's secret opens.
+pub(crate) fn opens(keys: &Keyring, user: &UserName, token: &Token) -> bool {
+    let bound = binding(user, token);
+    keys.with_each(|key| key.open(&bound, token.sealed.as_bytes())).is_ok()
+}
+
 /// As [`Vault::renew`].
 ///
 /// # Errors

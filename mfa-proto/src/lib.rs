@@ -18,6 +18,8 @@ pub mod exchange;
 pub mod explain;
 pub mod field;
 pub mod frame;
+#[cfg(feature = "all-messages")]
+pub mod keep;
 pub mod login;
 pub mod peer;
 pub mod refusal;

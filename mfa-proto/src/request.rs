@@ -9,6 +9,7 @@ use crate::audit::AdminAudit;
 use crate::exchange::{KexFinish, KexInit, Sealed};
 use crate::explain::Explain;
 use crate::field::UserName;
+use crate::keep::{AdminBackupPart, AdminRestorePart};
 use crate::login::{Begin, Verify};
 use crate::rekey::AdminRekey;
 use crate::status::Revoke;
@@ -87,6 +88,18 @@ pub enum Request {
     AdminExport(AdminExport),
     /// A new master key.
     AdminRekey(AdminRekey),
+    /// Make a copy of the store.
+    AdminBackup {},
+    /// A part of that copy.
+    AdminBackupPart(AdminBackupPart),
+    /// What follows on this connection is a backup that is to be put back.
+    AdminRestoreBegin {},
+    /// Its next part.
+    AdminRestorePart(AdminRestorePart),
+    /// Put it back.
+    AdminRestoreCommit {},
+    /// Look at every page and every record.
+    AdminCheck {},
 }
 
 impl Request {
@@ -121,6 +134,12 @@ impl Request {
             Self::AdminKnown { .. } => ("admin_known", None),
             Self::AdminExport(_) => ("admin_export", None),
             Self::AdminRekey(_) => ("admin_rekey", None),
+            Self::AdminBackup {} => ("admin_backup", None),
+            Self::AdminBackupPart(_) => ("admin_backup_part", None),
+            Self::AdminRestoreBegin {} => ("admin_restore_begin", None),
+            Self::AdminRestorePart(_) => ("admin_restore_part", None),
+            Self::AdminRestoreCommit {} => ("admin_restore_commit", None),
+            Self::AdminCheck {} => ("admin_check", None),
         }
     }
 }

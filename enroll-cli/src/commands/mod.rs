@@ -2,6 +2,8 @@
 //! One file a command.
 
 mod admin_audit;
+mod admin_backup;
+mod admin_check;
 mod admin_export;
 mod admin_import;
 mod admin_issue;
@@ -9,6 +11,7 @@ mod admin_list;
 mod admin_rekey;
 mod admin_reload;
 mod admin_reset;
+mod admin_restore;
 mod admin_show;
 mod admin_stats;
 mod admin_unlock;
@@ -68,6 +71,9 @@ fn administer(command: Admin, daemon: &Daemon, console: &mut Console) -> Result<
         Admin::EndGrace { user } => end_grace::run(&user, daemon, console),
         Admin::Import(import) => admin_import::run(&import, daemon, console),
         Admin::Export(export) => admin_export::run(&export, daemon, console),
+        Admin::Backup { file } => until_unread(admin_backup::run(&file, daemon, console)),
+        Admin::Restore { file, yes } => admin_restore::run(&file, yes, daemon, console),
+        Admin::Check => admin_check::run(daemon, console),
         Admin::Rekey => admin_rekey::run(daemon, console),
         Admin::Reload => admin_reload::run(daemon, console),
     }

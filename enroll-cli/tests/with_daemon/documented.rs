@@ -148,6 +148,11 @@ fn every_command_writes_the_fields_that_are_documented() {
     assert!(!imported[0]["weak"].as_array().unwrap().is_empty());
     documented.compare("`mfa admin import`", &imported);
 
+    let backup = machine.path("backup");
+    documented.compare("`mfa admin backup`", &done(&["admin", "backup", text(&backup)]));
+    let restored = done(&["admin", "restore", text(&backup), "--yes"]);
+    documented.compare("`mfa admin restore`", &restored);
+    documented.compare("`mfa admin check`", &done(&["admin", "check"]));
     documented.compare("`mfa admin rekey`", &done(&["admin", "rekey"]));
 
     let group = machine.path("group.pem");

@@ -116,6 +116,11 @@ impl Graces {
         all
     }
 
+    /// Ends all of them.
+    pub fn end_all(&mut self) {
+        self.0.clear();
+    }
+
     /// Ends a user's graces; says how many there were.
     pub fn end(&mut self, user: &UserName, now: u64) -> u32 {
         let mut ended = 0;

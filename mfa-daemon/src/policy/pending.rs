@@ -199,6 +199,11 @@ impl PendingTokens {
         self.0.remove(user);
     }
 
+    /// Forgets all of them.
+    pub fn forget_all(&mut self) {
+        self.0.clear();
+    }
+
     /// All of them, to be changed.
     pub fn each_mut(&mut self) -> impl Iterator<Item = (&UserName, &mut Token)> {
         self.0.iter_mut().map(|(user, pending)| (user, &mut pending.token))

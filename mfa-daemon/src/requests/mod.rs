@@ -4,8 +4,10 @@
 mod account;
 mod administer;
 mod audit;
+mod backup;
 mod begin;
 mod bypass;
+mod check;
 mod current_code;
 mod enroll;
 mod exchange;
@@ -19,6 +21,7 @@ mod recovery;
 mod rekey;
 mod reload;
 mod reset;
+mod restore;
 mod revoke;
 mod rotate;
 mod stats;
@@ -45,13 +48,18 @@ pub struct Connection {
     pub exchange: Exchange,
     /// The import that is under way, if any.
     import: import::Importing,
+    /// The copy that is being fetched, if any.
+    backup: Option<std::fs::File>,
+    /// The backup that is being put back, if any.
+    restore: Option<restore::Restore>,
 }
 
 impl Connection {
     /// A connection on which nothing has been asked yet.
     #[must_use]
     pub fn new(peer: Peer) -> Self {
-        Self { peer, exchange: Exchange::None, import: import::Importing::None }
+        let import = import::Importing::None;
+        Self { peer, exchange: Exchange::None, import, backup: None, restore: None }
     }
 }
 
@@ -99,6 +107,12 @@ pub async fn answer(
         Request::AdminImportCommit {} => write(id, import::commit(connection).await),
         Request::AdminKnown { users } => write(id, import::known(daemon, peer, users).await),
         Request::AdminRekey(rekey) => write(id, rekey::rekey(daemon, peer, rekey).await),
+        Request::AdminBackup {} => write(id, backup::backup(daemon, connection).await),
+        Request::AdminBackupPart(part) => write(id, backup::part(connection, part).await),
+        Request::AdminRestoreBegin {} => write(id, restore::begin(daemon, connection).await),
+        Request::AdminRestorePart(part) => write(id, restore::part(connection, part).await),
+        Request::AdminRestoreCommit {} => write(id, restore::commit(daemon, connection).await),
+        Request::AdminCheck {} => write(id, check::check(daemon, peer).await),
         Request::AdminExport(export) => write(id, export::export(daemon, peer, export).await),
     }
 }

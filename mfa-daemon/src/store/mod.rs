@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Where users are kept. Changes go through one writer that shares commits; reads go beside it.
 
+mod backup;
 mod census;
+mod check;
 mod guard;
 mod mark;
 mod migration;
@@ -9,6 +11,7 @@ mod open;
 mod reader;
 mod recovery_key;
 mod rekey;
+mod restore;
 mod ring;
 mod row;
 mod sqlite;
@@ -22,11 +25,13 @@ use std::sync::Arc;
 use mfa_crypto::SealError;
 use mfa_proto::UserName;
 use mfa_proto::audit::AuditEvent;
+use mfa_proto::keep::Checked;
 use tracing::dispatcher;
 
 use self::census::Apart;
 use self::reader::Reader;
 pub use self::rekey::Renewed;
+pub use self::restore::{Incoming, Unfit, Verified};
 pub use self::ring::{ENTRIES as AUDIT_ENTRIES, Query as AuditQuery};
 use self::sqlite::Sqlite;
 pub use self::staging::Staged;
@@ -141,6 +146,8 @@ pub enum StoreError {
     PutBack,
     /// The clock tells nothing about which codes may have been used.
     ClockTooEarly(u64),
+    /// A backup that is not put back.
+    Unfit(Unfit),
     /// Database and master key are one file.
     SamePath(PathBuf),
     /// Another daemon has the store.
@@ -220,6 +227,7 @@ impl fmt::Display for StoreError {
                 "the database has lost its mark, so codes up to now must be refused, but this host's \
                  clock says {now} s since 1970, which is in the past; set it first"
             ),
+            Self::Unfit(unfit) => write!(f, "{unfit}"),
             Self::SamePath(path) => write!(
                 f,
                 "store.url and master_key.file both name {}; give each a file of its own",
@@ -240,6 +248,12 @@ impl std::error::Error for StoreError {}
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
+    }
+}
+
+impl From<Unfit> for StoreError {
+    fn from(unfit: Unfit) -> Self {
+        Self::Unfit(unfit)
     }
 }
 
@@ -391,6 +405,18 @@ impl Store {
         see: impl FnMut(Result<Record, StoreError>),
     ) -> Result<(), StoreError> {
         self.apart.each(goes_on, see)
+    }
+
+    /// Looks at every page, every record and every secret, which may take long, until `goes_on` says
+    /// otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError`]; damage is none.
+    pub fn check(
+        &self,
+        goes_on: impl Fn() -> bool + Send + Clone + 'static,
+    ) -> Result<Checked, StoreError> {
+        self.apart.check(goes_on)
     }
 
     /// Removes a user, also where the row cannot be read; says whether there was one.

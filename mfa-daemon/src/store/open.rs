@@ -20,7 +20,7 @@ use super::mark::{self, MarkFile};
 use super::reader::Reader;
 use super::sqlite::{Blank, Sqlite};
 use super::writer::Writer;
-use super::{Store, StoreError, guard};
+use super::{Store, StoreError, guard, restore};
 use crate::audit;
 use crate::keyring::Keyring;
 use crate::master_key::{self, KeySource};
@@ -60,6 +60,7 @@ pub fn open(
         make_directory(file)?;
     }
     let lock = lock(database)?;
+    restore::clear(database);
     let key = source.load()?;
     let size = match fs::metadata(database) {
         Ok(found) => found.len(),

@@ -9,10 +9,11 @@ use std::time::Duration;
 use mfa_crypto::RecoveryKey;
 use mfa_proto::UserName;
 use mfa_proto::audit::AuditEvent;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::mark::Mark;
-use super::{Listed, StoreError, guard, migration, recovery_key, ring, row};
+use super::{Listed, StoreError, Unfit, guard, migration, recovery_key, ring, row};
 use crate::audit::Event;
 use crate::keyring::Keyring;
 use crate::policy::guard::{pass, spent_until};
@@ -71,7 +72,32 @@ impl Blank {
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "cell_size_check", true)?;
-        let this = Self { connection };
+        Self { connection }.of_known_schema(create)
+    }
+
+    /// Opens a backup to be looked at; an older one is brought up to date by [`Blank::with_keys`].
+    ///
+    /// # Errors
+    /// [`Unfit`] and other [`StoreError`]s.
+    pub(super) fn open_copy(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let connection = Connection::open_with_flags(path, flags)?;
+        // Whoever made it may have put anything into it.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "cell_size_check", true)?;
+        let read = |name| pragma(&connection, name).map_err(|_| Unfit::NotABackup);
+        match (read("application_id")?, read("user_version")?) {
+            (APPLICATION, OLDEST_SCHEMA..=SCHEMA) => Ok(Self { connection }),
+            (APPLICATION, found) => Err(Unfit::Schema(found).into()),
+            _ => Err(Unfit::NotABackup.into()),
+        }
+    }
+
+    fn of_known_schema(self, create: bool) -> Result<Self, StoreError> {
+        let this = self;
         match pragma(&this.connection, "user_version")? {
             0 if create && this.is_blank()? => this.make_schema()?,
             found => {
