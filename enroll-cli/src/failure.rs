@@ -117,6 +117,8 @@ pub(crate) enum Failure {
     SeveralTokens { user: UserName, names: Vec<String> },
     /// The file of a backup cannot be read or written.
     BackupFile(PathBuf, io::Error),
+    /// A backup replaces plain files only.
+    BackupOverOther(PathBuf),
     /// A backup is nothing to look at.
     BackupToTerminal,
     /// A new master key is on its way, but how far is not to be had.

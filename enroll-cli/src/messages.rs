@@ -211,13 +211,13 @@ pub(crate) fn backed_up(file: &Path, bytes: u64) -> String {
 
 pub(crate) fn restored(users: u64) -> String {
     format!(
-        "{users} users as the backup has them. They log in with their next code; recovery codes are void \
+        "Everybody is as the backup has them ({users} in all). They log in with their next code; recovery codes are void \
          until `mfa recovery-codes` makes new ones."
     )
 }
 
 pub(crate) fn sound(users: u64) -> String {
-    format!("{users} users: every record and every secret opens.")
+    format!("Every record and every secret opens ({users} in all).")
 }
 
 pub(crate) fn unsound(users: u64, damaged: u64) -> String {
@@ -243,8 +243,9 @@ pub(crate) fn fault(fault: &str) -> String {
 }
 
 pub(crate) fn rekeyed(users: u64) -> String {
+    let are = if users == 1 { "user is" } else { "users are" };
     format!(
-        "{users} users are sealed under a new master key; the old one opens nothing here any more. Keep \
+        "{users} {are} sealed under a new master key; the old one opens nothing here any more. Keep \
          a copy of the new one off this machine, and make a new backup: older ones need the old key."
     )
 }
@@ -468,6 +469,12 @@ impl fmt::Display for Failure {
             Self::BackupFile(path, error) => {
                 write!(f, "{}: {error}", printable(&path.display().to_string()))
             }
+            Self::BackupOverOther(path) => write!(
+                f,
+                "{} is no plain file, and only such a one is replaced; to write into a pipe, name - and \
+                 redirect",
+                printable(&path.display().to_string())
+            ),
             Self::BackupToTerminal => f.write_str(
                 "a backup is no text, and standard output is a terminal; name a file, or pipe it",
             ),

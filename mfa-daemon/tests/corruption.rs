@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A damaged store: who is affected is denied by name and found, all others log in.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "this is test code outside of test functions"
-)]
+#![expect(clippy::indexing_slicing, reason = "this is test code outside of test functions")]
 
 mod trial;
 

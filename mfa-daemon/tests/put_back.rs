@@ -244,7 +244,7 @@ fn a_log_that_was_deleted_or_cut_short_is_noticed() {
         match len {
             None => fs::remove_file(&log).unwrap(),
             Some(len) => {
-                fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(len).unwrap()
+                fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(len).unwrap();
             }
         }
         drop(checkpoint);

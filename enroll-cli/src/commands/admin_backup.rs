@@ -88,6 +88,13 @@ enum Target {
 
 impl Target {
     fn beside(path: &Path) -> Result<Self, Failure> {
+        // What is renamed over it is gone: no device, no link.
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.is_file() => return Err(Failure::BackupOverOther(path.to_owned())),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(path, error)),
+        }
         let mut fresh = path.as_os_str().to_owned();
         fresh.push(".new");
         let fresh = PathBuf::from(fresh);

@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn what_is_damaged_is_named_and_the_next_step_is_told() {
         let sound = Checked { users: 3, ..Checked::default() };
-        assert_eq!(describe(&sound), "3 users: every record and every secret opens.");
+        assert_eq!(describe(&sound), "Every record and every secret opens (3 in all).");
         let damaged = Checked {
             users: 1000,
             damaged: 2,

@@ -13,6 +13,7 @@ mod auditing;
 mod documented;
 mod enrolling;
 mod interrupted;
+mod keeping;
 mod looking;
 mod machine;
 mod on_a_terminal;
