@@ -106,18 +106,25 @@ the_same_phone_goes_back() {
     accepts u02 ssh_with 2230 u02 "Password: " u02-pw "Verification code: " "$(google_code u02 +30)"
 }
 
+# run_block FILE: commands as root types them; the first one that fails is the end.
+run_block() {
+    bash -euxo pipefail "$1" >"$state/said" 2>&1 && return
+    cat "$state/said"
+    fail "the commands of $(basename "$1") to succeed"
+}
+
 # run_section N: the commands and tests of section N, in their order.
 run_section() {
     local script=$state/section.sh
-    awk -v wanted="$1" '
+    awk -v wanted="$1" -v blocks="$state/section-$1-block" '
         /^## / { n++ }
         n != wanted { next }
-        /^```sh$/ { print "{ set -x"; inside = 1; next }
-        inside && /^```$/ { print "} >\"$state/said\" 2>&1 || { cat \"$state/said\"; exit 1; }"
-                            print "set +x; cat \"$state/said\""; inside = 0; next }
-        inside { print; next }
+        /^```sh$/ { file = blocks "-" ++count; next }
+        file && /^```$/ { close(file); print "run_block " file; file = ""; next }
+        file { print >file; next }
         /^<!-- test: / { print $3 }
     ' "$text" >"$script"
+    grep -q run_block "$script" || fail "commands in section $1"
     # shellcheck disable=SC1090
     . "$script"
 }
