@@ -60,18 +60,48 @@ impl Daemon {
         self.rekey.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Begins with a new key, or goes on with the one that was begun.
+    /// Begins with a new key, or goes on with the one that was begun; nothing where it is under way.
     ///
     /// # Errors
     /// [`RekeyError`].
     pub async fn begin_rekey(self: &Arc<Self>, peer: Peer) -> Result<(), RekeyError> {
-        let file = self.key_file();
-        if self.rekeyed().running {
+        self.rekey_once(peer, true).await
+    }
+
+    /// Goes on with what an earlier daemon, or a new credential, has begun.
+    pub async fn resume_rekey(self: &Arc<Self>, peer: Peer) {
+        if let Err(error) = self.rekey_once(peer, false).await {
+            error!(%error, "a new master key may have to wait; `mfa admin rekey` goes on with it");
+        }
+    }
+
+    /// `fresh`: a new one may begin.
+    async fn rekey_once(self: &Arc<Self>, peer: Peer, fresh: bool) -> Result<(), RekeyError> {
+        if self.note_progress(|progress| std::mem::replace(&mut progress.running, true)) {
             return Ok(());
         }
-        let turn = self.turn_for_all_rows().await.ok_or(RekeyError::Busy)?;
+        let begun = self.rekey_from_the_beginning(peer, fresh).await;
+        if !matches!(begun, Ok(true)) {
+            self.note_progress(|progress| progress.running = false);
+        }
+        begun.map(drop)
+    }
+
+    /// Whether there was anything to do, which goes on in the background then.
+    async fn rekey_from_the_beginning(
+        self: &Arc<Self>,
+        peer: Peer,
+        fresh: bool,
+    ) -> Result<bool, RekeyError> {
+        let file = self.key_file();
         let between = self.store.is_between_keys().await.map_err(RekeyError::Store)?;
-        if !between {
+        if !between && !fresh {
+            return Ok(false);
+        }
+        let turn = self.turn_for_all_rows().await.ok_or(RekeyError::Busy)?;
+        if between {
+            info!("going on to seal everything under the new master key");
+        } else {
             let file = file.as_deref().ok_or(RekeyError::Credential)?;
             self.store.clear_staged().await.map_err(RekeyError::Store)?;
             // No third key is kept: what waits under the one before must not be lost with it.
@@ -81,22 +111,8 @@ impl Daemon {
                 .warning();
             self.store.begin_rekey(file, event).await.map_err(RekeyError::Store)?;
         }
-        self.renew_all(file, peer, turn)
-    }
-
-    /// Goes on with what an earlier daemon, or a new credential, has begun.
-    pub async fn resume_rekey(self: &Arc<Self>, peer: Peer) {
-        match self.store.is_between_keys().await {
-            Ok(false) => return,
-            Ok(true) => info!("going on to seal everything under the new master key"),
-            Err(error) => {
-                error!(%error, "whether a new master key was begun is not known");
-                return;
-            }
-        }
-        if let Err(error) = self.begin_rekey(peer).await {
-            error!(%error, "the new master key has to wait; `mfa admin rekey` goes on");
-        }
+        self.renew_all(file, peer, turn).await?;
+        Ok(true)
     }
 
     /// Nobody else reads or changes all rows meanwhile; `None` where somebody does.
@@ -111,13 +127,16 @@ impl Daemon {
         }
     }
 
-    fn renew_all(
+    async fn renew_all(
         self: &Arc<Self>,
         file: Option<PathBuf>,
         peer: Peer,
         turn: OwnedSemaphorePermit,
     ) -> Result<(), RekeyError> {
-        let total = self.store.rows().map_err(RekeyError::Store)?;
+        let daemon = Arc::clone(self);
+        let counted = tokio::task::spawn_blocking(move || daemon.store.rows());
+        let counted = counted.await.unwrap_or(Err(StoreError::Closed));
+        let total = counted.map_err(RekeyError::Store)?;
         self.note_progress(|progress| {
             *progress = Rekeyed { running: true, total, ..Rekeyed::default() }
         });
@@ -146,7 +165,14 @@ impl Daemon {
         let mut after = Some(String::new());
         while let Some(name) = after {
             let begun = Instant::now();
-            let renewed = self.store.renew_some(name).await?;
+            let renewed = match self.store.renew_some(name.clone()).await {
+                // Logins had the store for themselves for so long.
+                Err(StoreError::Stale) => {
+                    after = Some(name);
+                    continue;
+                }
+                renewed => renewed?,
+            };
             self.note_progress(|progress| {
                 progress.done += renewed.rows;
                 progress.damaged += renewed.damaged;
@@ -174,7 +200,7 @@ impl Daemon {
         }
     }
 
-    fn note_progress(&self, change: impl FnOnce(&mut Rekeyed)) {
-        change(&mut self.rekey.lock().unwrap_or_else(PoisonError::into_inner));
+    fn note_progress<R>(&self, change: impl FnOnce(&mut Rekeyed) -> R) -> R {
+        change(&mut self.rekey.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

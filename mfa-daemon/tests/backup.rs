@@ -7,12 +7,14 @@
     reason = "this is test code outside of test functions"
 )]
 
+mod databases;
 mod house;
 
 use std::fs;
 use std::path::Path;
 
-use house::{Caller, House, NOBODY, Talk, base64, bytes, code, now, pass};
+use databases::RELEASED;
+use house::{Caller, House, NOBODY, Talk, base64, bytes, code, now, pass, set_clock};
 use mfa_crypto::OtpUri;
 use serde_json::{Value, json};
 
@@ -208,6 +210,35 @@ fn sealed(path: &Path, copy: &[u8]) -> Vec<u8> {
 /// Where the beginning of it stands; the end of a long row may be elsewhere.
 fn find(bytes: &[u8], what: &[u8]) -> usize {
     bytes.windows(100).position(|found| found == &what[..100]).unwrap()
+}
+
+#[test]
+fn a_backup_of_an_older_version_is_brought_up_to_date_before_it_counts() {
+    for released in RELEASED {
+        let home = tempfile::tempdir().unwrap();
+        released.put(home.path());
+        let path = home.path().join("mfa.db");
+        let with_damage = fs::read(&path).unwrap();
+        let database = rusqlite::Connection::open(&path).unwrap();
+        assert_eq!(database.execute("DELETE FROM user WHERE name = 'dave'", []).unwrap(), 1);
+        drop(database);
+        let copy = fs::read(&path).unwrap();
+        set_clock(released.made() + 5);
+        let house = House::on(home, "");
+        let refused = restore(&house, &with_damage);
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.contains("1 records in the backup do not open (dave)"), "{message}");
+        pass(30);
+        let phone = released.token("alice", "phone");
+        assert_eq!(house.verify("alice", &code(&phone)), "accepted");
+        assert_eq!(restore(&house, &copy)["type"], "restored");
+        for steps in [0, 1] {
+            assert_ne!(house.verify("alice", &ahead(&phone, steps)), "accepted");
+        }
+        house.ask(json!({"type": "admin_unlock", "user": "alice"}));
+        pass(90);
+        assert_eq!(house.verify("alice", &code(&phone)), "accepted");
+    }
 }
 
 #[test]

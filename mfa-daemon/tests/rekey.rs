@@ -27,10 +27,11 @@ fn begin() -> Value {
     serde_json::from_str(BEGIN).unwrap()
 }
 
-/// Waits for the end; a rekey that is interrupted has none.
+/// Has it go on, and waits for the end; a rekey that is interrupted has none.
 fn finished(trial: &Trial) -> Value {
     let until = Instant::now() + Duration::from_secs(60);
     let mut wire = trial.connect();
+    assert_eq!(wire.ask(begin())["type"], "rekey");
     loop {
         let state = wire.ask(json!({"type": "admin_rekey"}));
         assert_eq!(state["type"], "rekey", "{state}");
