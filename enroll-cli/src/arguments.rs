@@ -252,7 +252,11 @@ pub(crate) enum Admin {
     /// Look at every page, every record and every secret of the store; 1 where something is damaged
     Check,
     /// Put a new master key into the place of the old one, while people log in
-    Rekey,
+    Rekey {
+        /// Do not ask whether it is meant
+        #[arg(long)]
+        yes: bool,
+    },
     /// Have the daemon read its configuration again; one with a mistake changes nothing
     Reload,
 }

@@ -3,6 +3,7 @@
 //! as what they tell of, and put into the log once that is durable.
 
 mod login;
+mod quota;
 
 use mfa_proto::audit::{Act, ActResult, AuditEvent};
 use mfa_proto::login::Origin;
@@ -10,6 +11,7 @@ use mfa_proto::{Peer, UserName};
 use tracing::{info, warn};
 
 pub use self::login::Attempted;
+pub use self::quota::{Quota, Share};
 
 /// Characters of a name that a peer sent: enough for every real one, and an entry stays small.
 const NAME_MAX: usize = 64;

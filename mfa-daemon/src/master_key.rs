@@ -94,6 +94,8 @@ pub enum MasterKeyError {
     Length(PathBuf, u64),
     /// systemd passes no credential of this name.
     NoCredential(String),
+    /// It is missing or another one than that which takes the old one's place.
+    NotTheNext(PathBuf),
 }
 
 impl fmt::Display for MasterKeyError {
@@ -117,6 +119,11 @@ impl fmt::Display for MasterKeyError {
             Self::Length(path, len) => write!(
                 f,
                 "master key {} has {len} bytes instead of {LEN}; restore it from your backup",
+                path.display()
+            ),
+            Self::NotTheNext(path) => write!(
+                f,
+                "{} is not the new master key that was begun with; nothing was replaced",
                 path.display()
             ),
             Self::NoCredential(name) => write!(
@@ -211,11 +218,14 @@ pub fn next(path: &Path) -> PathBuf {
     beside(path, ".next")
 }
 
-/// Puts the next key into the place of the one at `path`, durably.
+/// Puts the next key, which must be the one with this mark, into the place of the one at `path`, durably.
 ///
 /// # Errors
-/// [`MasterKeyError::Io`]; both are as they were then, or the next one is in its place.
-pub fn replace(path: &Path) -> Result<(), MasterKeyError> {
+/// [`MasterKeyError`]; both are as they were then, or the next one is in its place.
+pub fn replace(path: &Path, id: &[u8; 16]) -> Result<(), MasterKeyError> {
+    if load(&next(path))?.is_none_or(|key| key.id() != *id) {
+        return Err(MasterKeyError::NotTheNext(next(path)));
+    }
     let directory = path.parent().unwrap_or(Path::new("/"));
     fs::rename(next(path), path)
         .and_then(|()| File::open(directory)?.sync_all())

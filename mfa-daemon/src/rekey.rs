@@ -17,7 +17,7 @@ use tracing::{error, info};
 use crate::audit::Event;
 use crate::daemon::Daemon;
 use crate::master_key::KeySource;
-use crate::store::StoreError;
+use crate::store::{Begun, StoreError};
 
 /// How long one waits for the end of an import or of something else that concerns all rows.
 const TURN: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ impl fmt::Display for RekeyError {
                  operations/master-key.md shows how",
             ),
             Self::Busy => f.write_str(
-                "an import or a restore is under way; try again when it has ended",
+                "an import, a backup or a restore is under way; try again when it has ended",
             ),
             Self::Store(error) => write!(f, "{error}"),
         }
@@ -100,6 +100,11 @@ impl Daemon {
         }
         let turn = self.turn_for_all_rows().await.ok_or(RekeyError::Busy)?;
         if between {
+            // It may have been begun without an answer.
+            if let Some(file) = file.as_deref() {
+                let event = Event::new(Act::Rekey, ActResult::Done, peer, (self.clock)());
+                self.store.begin_rekey(file, event).await.map_err(RekeyError::Store)?;
+            }
             info!("going on to seal everything under the new master key");
         } else {
             let file = file.as_deref().ok_or(RekeyError::Credential)?;
@@ -109,7 +114,12 @@ impl Daemon {
             let event = Event::new(Act::Rekey, ActResult::Done, peer, (self.clock)())
                 .because("begun")
                 .warning();
-            self.store.begin_rekey(file, event).await.map_err(RekeyError::Store)?;
+            let begun = self.store.begin_rekey(file, event).await.map_err(RekeyError::Store)?;
+            if begun == Begun::Ended {
+                info!("the new master key's file is in its place now");
+                self.note_progress(|progress| progress.interrupted = false);
+                return Ok(false);
+            }
         }
         self.renew_all(file, peer, turn).await?;
         Ok(true)
@@ -144,7 +154,7 @@ impl Daemon {
         tokio::spawn(async move {
             let old = daemon.store.old_key_id();
             if let Err(error) = daemon.renew_rows(file, peer).await {
-                error!(%error, "the new master key has to wait; both are known, and `mfa admin rekey` goes on");
+                error!(%error, "the new master key has not come to its end; `mfa admin rekey` goes on with it");
                 daemon.note_progress(|progress| {
                     (progress.running, progress.interrupted) = (false, true);
                 });

@@ -61,6 +61,14 @@ impl Captured {
     }
 }
 
+/// A log of this test's own. Every test needs one: what a thread without a log says first, the others never
+/// hear either (tracing keeps in mind for each place whether anybody wants it).
+fn captured() -> (Captured, tracing::subscriber::DefaultGuard) {
+    let captured = Captured::default();
+    let subscriber = tracing_subscriber::registry().with(captured.clone());
+    (captured, tracing::subscriber::set_default(subscriber))
+}
+
 /// An entry as one line: what the script expects is written so.
 fn line(of: impl Fn(&str) -> Option<String>, figures: &str, warning: bool) -> String {
     let mut line = of("act").unwrap();
@@ -181,9 +189,7 @@ fn damage(house: &House, user: &str) {
 
 #[test]
 fn what_is_told_of_a_day_is_what_happened_on_it_and_no_secret() {
-    let captured = Captured::default();
-    let subscriber = tracing_subscriber::registry().with(captured.clone());
-    let _log = tracing::subscriber::set_default(subscriber);
+    let (captured, _log) = captured();
     let house = House::new(RULES);
     let (uid, pid) = (nix::unistd::geteuid(), std::process::id());
     let root = format!("{uid}/{pid}");
@@ -457,6 +463,7 @@ fn queries(house: &House, events: &[Value]) {
 
 #[test]
 fn a_full_ring_keeps_the_newest_8192_entries_without_a_gap() {
+    let (_, _log) = captured();
     let house = House::new("");
     let begin = json!({"type": "verify", "user": "nobody-here", "code": "none",
         "origin": {"service": "sshd", "rhost": "a host name of some length.example.org"}});
@@ -474,4 +481,35 @@ fn a_full_ring_keeps_the_newest_8192_entries_without_a_gap() {
         (&stats["day"]["denied"], &stats["day"]["incomplete"]),
         (&json!(8192), &json!(true))
     );
+}
+
+#[test]
+fn nobody_pushes_what_others_did_out_of_the_trail() {
+    let (_, _log) = captured();
+    let house = House::new("");
+    let (name, uid) = NOBODY;
+    house.ask(json!({"type": "admin_invite", "user": name, "seconds": 600}));
+    let about = |kind: &str| {
+        let mut request = json!({"type": kind, "user": name, "origin": {"service": "su"}});
+        if kind == "verify" {
+            request["code"] = json!("none");
+        }
+        request
+    };
+    let mut caller = house.caller(uid);
+    for _ in 0..500 {
+        assert_eq!(caller.ask(about("begin"))["type"], "skip");
+        assert_eq!(caller.ask(about("verify"))["type"], "wrong");
+    }
+    let of_nobody = |events: &[Value]| {
+        let own = events.iter().filter(|event| event["peer_uid"] == uid);
+        own.cloned().collect::<Vec<Value>>()
+    };
+    assert_eq!(of_nobody(&trail(&house, 200)).len(), 30);
+    pass(10);
+    caller.ask(about("verify"));
+    let events = trail(&house, 200);
+    let last = of_nobody(&events).pop().unwrap();
+    assert_eq!(last["figures"]["unrecorded"], 970, "{last}");
+    assert_eq!(events[0]["act"], "invite");
 }

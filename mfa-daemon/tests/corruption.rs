@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A damaged store: who is affected is denied by name and found, all others log in.
 
-#![expect(clippy::indexing_slicing, reason = "this is test code outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "this is test code outside of test functions"
+)]
 
 mod trial;
 
@@ -145,4 +149,84 @@ fn a_file_that_was_cut_denies_those_who_are_gone_and_never_starts_afresh() {
     fs::write(&path, whole).unwrap();
     trial.run();
     assert_eq!(trial.verify("user0001", &code(0))["type"], "accepted");
+}
+
+/// The page that has this is lost.
+fn lose_page(trial: &Trial, needle: &[u8]) {
+    let path = trial.path("state/mfa.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    drop(database);
+    let content = fs::read(&path).unwrap();
+    let at = content.windows(needle.len()).position(|found| found == needle).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&[0xff; 4096], (at / 4096 * 4096) as u64).unwrap();
+}
+
+#[test]
+fn a_page_of_the_trail_that_is_lost_keeps_nobody_out_and_the_rest_of_it_is_told() {
+    let mut trial = with_users();
+    for n in 0..40 {
+        assert_eq!(trial.verify(&user(n), &code(0))["type"], "accepted");
+    }
+    trial.end(Signal::SIGTERM);
+    lose_page(&trial, br#""act":"import""#);
+    trial.run();
+    wait_for(&trial, "the database is damaged");
+    // Many times round the lost page would be 8,192 logins; the next ones go behind it.
+    for n in 100..200 {
+        assert_eq!(trial.verify(&user(n), &code(1))["type"], "accepted", "{n}");
+    }
+    let trail = trial.ask(json!({"type": "admin_audit", "after": 35, "limit": 200}));
+    let told = trail["events"].as_array().unwrap();
+    assert!(told.len() > 100, "{}", told.len());
+    assert_eq!(trial.ask(json!({"type": "admin_stats"}))["type"], "stats");
+}
+
+#[test]
+fn a_page_of_the_trail_that_is_lost_while_logins_go_on_is_passed_over() {
+    let trial = with_users();
+    let path = trial.path("state/mfa.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    drop(database);
+    let content = fs::read(&path).unwrap();
+    let empty = b"{}                     ";
+    let places = |page: &[u8]| page.windows(empty.len()).filter(|found| found == empty).count();
+    let leaf = (0..content.len() / 4096)
+        .filter(|page| content[page * 4096] == 13 && places(&content[page * 4096..][..4096]) > 3)
+        .nth(12)
+        .unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&[0xff; 4096], leaf as u64 * 4096).unwrap();
+    // Whoever meets the damage first is denied; nobody after that.
+    let denied = (100..500)
+        .filter(|n| trial.verify(&user(*n), &code(1))["type"] != "accepted")
+        .collect::<Vec<_>>();
+    assert_eq!(denied.len(), 1, "{denied:?}");
+    assert!(trial.log().contains("the audit trail is damaged; these places are passed over"));
+    let trail = trial.ask(json!({"type": "admin_audit", "after": 300, "limit": 200}));
+    assert!(trail["events"].as_array().unwrap().len() > 90, "{trail}");
+}
+
+#[test]
+fn a_damaged_key_of_the_recovery_codes_costs_these_codes_and_nothing_else() {
+    let mut trial = with_users();
+    trial.end(Signal::SIGTERM);
+    let database = rusqlite::Connection::open(trial.path("state/mfa.db")).unwrap();
+    let sealed = "SELECT sealed FROM recovery_key";
+    let mut sealed: Vec<u8> = database.query_row(sealed, [], |row| row.get(0)).unwrap();
+    sealed[40] ^= 1;
+    assert_eq!(database.execute("UPDATE recovery_key SET sealed = ?1", [sealed]).unwrap(), 1);
+    drop(database);
+    trial.run();
+    assert!(trial.log().contains("the key of the recovery codes is damaged"), "{}", trial.log());
+    assert_eq!(trial.verify(&user(1), &code(0))["type"], "accepted");
+    let bypass = json!({"type": "admin_bypass", "user": user(1), "seconds": 600, "uses": 2});
+    let bypass = trial.ask(bypass)["code"].as_str().unwrap().to_owned();
+    assert_eq!(trial.verify(&user(1), &bypass)["type"], "accepted");
+    trial.end(Signal::SIGTERM);
+    trial.run();
+    assert_eq!(trial.verify(&user(1), &bypass)["type"], "accepted", "the new key is kept");
+    assert_eq!(trial.log().matches("the key of the recovery codes is damaged").count(), 1);
 }

@@ -253,3 +253,38 @@ fn many_users_are_migrated_all() {
         phone_opens(released, &trial);
     }
 }
+
+#[test]
+fn a_start_that_fails_for_its_mark_costs_nobody_a_recovery_code() {
+    for released in RELEASED {
+        let mut trial = tried(released);
+        std::fs::create_dir(trial.path("state/mfa.db.mark")).unwrap();
+        assert!(trial.refusal().contains("generation mark"));
+        assert_eq!(schema(&open(&trial)), released.schema, "it was migrated");
+        std::fs::remove_dir(trial.path("state/mfa.db.mark")).unwrap();
+        trial.run();
+        let left =
+            trial.ask(json!({"type": "status", "user": "alice"}))["recovery_codes_left"].clone();
+        assert_eq!(left, released.recovery("alice").len() - 1);
+        assert!(!trial.log().contains("put_back"));
+    }
+}
+
+#[test]
+fn a_guard_in_a_record_of_a_time_without_guards_is_not_believed() {
+    let released = RELEASED[1];
+    let mut trial = tried(released);
+    let database = open(&trial);
+    let claim =
+        "UPDATE user SET record = json_set(record, '$.guard', 4294967295) WHERE name = 'alice'";
+    assert_eq!(database.execute(claim, []).unwrap(), 1);
+    drop(database);
+    trial.run();
+    trial.end(Signal::SIGTERM);
+    // A database without its mark: everybody passes a guard.
+    std::fs::remove_file(trial.path("state/mfa.db.mark")).unwrap();
+    trial.run();
+    let left =
+        |user| trial.ask(json!({"type": "status", "user": user}))["recovery_codes_left"].clone();
+    assert_eq!(left("alice"), 0);
+}

@@ -107,6 +107,10 @@ pub struct TokenStatus {
     /// Older than `max_age_days`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub rotation_due: bool,
+    /// It moves by a counter, and which of its codes were used is not known since the store was put back:
+    /// it opens nothing any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub held: bool,
 }
 
 /// Remove a token for good.

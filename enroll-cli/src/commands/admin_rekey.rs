@@ -25,9 +25,16 @@ struct Done {
     damaged: u64,
 }
 
-pub(super) fn run(daemon: &Daemon, console: &mut Console) -> Result<Exit, Failure> {
+pub(super) fn run(yes: bool, daemon: &Daemon, console: &mut Console) -> Result<Exit, Failure> {
     let mut connection = daemon.connect()?;
-    let mut state = connection.rekey(true)?;
+    let mut state = connection.rekey(false)?;
+    if !state.running {
+        if !yes {
+            console.confirm(messages::REKEY_ASKS)?;
+        }
+        connection = daemon.connect()?;
+        state = connection.rekey(true)?;
+    }
     let bar = Bars { shown: console.shows_progress() }.users("sealing anew", state.total);
     while state.running {
         bar.set_position(state.done);

@@ -74,7 +74,7 @@ fn administer(command: Admin, daemon: &Daemon, console: &mut Console) -> Result<
         Admin::Backup { file } => until_unread(admin_backup::run(&file, daemon, console)),
         Admin::Restore { file, yes } => admin_restore::run(&file, yes, daemon, console),
         Admin::Check => admin_check::run(daemon, console),
-        Admin::Rekey => admin_rekey::run(daemon, console),
+        Admin::Rekey { yes } => admin_rekey::run(yes, daemon, console),
         Admin::Reload => admin_reload::run(daemon, console),
     }
 }

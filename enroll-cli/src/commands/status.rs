@@ -121,6 +121,9 @@ fn peculiarities(token: &TokenStatus) -> Vec<String> {
     if let Some(offset) = token.clock_offset.filter(|offset| *offset != 0) {
         lines.push(format!("{name}: {}", messages::clock_of_token(offset)));
     }
+    if token.held {
+        lines.push(format!("{name}: {}", messages::HELD));
+    }
     if token.rotation_due {
         lines.push(format!("{name}: {}", messages::ROTATION_DUE));
     }
@@ -148,6 +151,7 @@ pub(super) mod tests {
                 last_used: None,
                 clock_offset: None,
                 rotation_due: false,
+                held: false,
             }],
             damaged: false,
             failures: 0,

@@ -28,8 +28,10 @@ pub(crate) const NO_ENTRIES: &str = "The audit trail has no such entry.";
 pub(crate) const TRAIL_IS_SHORT: &str =
     "The audit trail does not reach back so far; the journal does (journalctl -u mfa).";
 pub(crate) const RESTORE_ASKS: &str = "Everybody gets what the backup has, and who enrolled since is gone. No code from before this moment \
-     opens a login afterwards: recovery, bypass and invite codes are void, tokens by counter wait for `mfa \
-     admin unlock`.";
+     opens a login afterwards: recovery, bypass and invite codes are void, tokens by counter have to be \
+     made anew.";
+pub(crate) const REKEY_ASKS: &str = "The daemon makes a new master key, or goes on with one that was begun. Backups from before open with \
+     the old key only, so keep your copy of that with them.";
 pub(crate) const MORE_DAMAGED: &str = "  and more: mfa admin list --state damaged";
 pub(crate) const DAMAGE_MENDED: &str =
     "`mfa admin restore` puts a backup back; `mfa admin reset USER` lets one user begin anew.";
@@ -43,6 +45,8 @@ pub(crate) const WRONG_CURRENT: &str = "That code was not accepted.";
 pub(crate) const INVITE_NEEDED: &str = "A first token needs an invite code, which an administrator \
                                         makes (mfa admin invite USER).";
 pub(crate) const WRONG_INVITE: &str = "That invite code was not accepted.";
+pub(crate) const HELD: &str = "Opens nothing since the store was put back: which of its codes were \
+                               used is not known. Remove it and enrol anew.";
 pub(crate) const ROTATION_DUE: &str = "The token is due for a new secret: `mfa rotate` makes one.";
 pub(crate) const RECOVERY_RENEWED: &str =
     "New recovery codes; the old ones are void. Each is good once and shown once:";

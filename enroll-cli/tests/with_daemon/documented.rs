@@ -153,7 +153,7 @@ fn every_command_writes_the_fields_that_are_documented() {
     let restored = done(&["admin", "restore", text(&backup), "--yes"]);
     documented.compare("`mfa admin restore`", &restored);
     documented.compare("`mfa admin check`", &done(&["admin", "check"]));
-    documented.compare("`mfa admin rekey`", &done(&["admin", "rekey"]));
+    documented.compare("`mfa admin rekey`", &done(&["admin", "rekey", "--yes"]));
 
     let group = machine.path("group.pem");
     let made = done(&["params", "generate", "--bits", "2048", "--out", text(&group)]);

@@ -103,7 +103,12 @@ fn a_rekey_ends_with_a_new_key_and_everybody_goes_on() {
     let alice = machine.enrolled("alice", "alice.token");
     let key = || fs::read(machine.path("state/master.key")).unwrap();
     let before = key();
-    let (shown, ended) = Terminal::run(&machine.mfa(&["admin", "rekey"]), 80, 24).end();
+    machine.run(&["admin", "rekey"]).expect(2).complains("--yes");
+    assert_eq!(key(), before);
+    let mut terminal = Terminal::run(&machine.mfa(&["admin", "rekey"]), 80, 24);
+    terminal.wait_for("Type yes: ");
+    terminal.type_line("yes");
+    let (shown, ended) = terminal.end();
     assert!(ended == 0 && shown.contains("1 user is sealed under a new master key"), "{shown}");
     assert_ne!(key(), before);
     assert_eq!(verify(&machine, "alice", &code(&alice, 1)), 0);

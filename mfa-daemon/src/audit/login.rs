@@ -62,6 +62,7 @@ impl Attempted<'_> {
             }
             Decision::NotACode => self.denied("not_a_code"),
             Decision::ClockBehind => self.denied("clock_behind_last_login").warning(),
+            Decision::Held => self.denied("held_after_restore").warning(),
             Decision::Locked(lock) => locked(self.denied("locked"), *lock),
         }
     }
@@ -197,6 +198,7 @@ mod tests {
             (wrong, None, Denied, Some("no_token"), false),
             (Decision::NotACode, Some(&one), Denied, Some("not_a_code"), false),
             (Decision::ClockBehind, Some(&one), Denied, Some("clock_behind_last_login"), true),
+            (Decision::Held, Some(&one), Denied, Some("held_after_restore"), true),
             (Decision::Locked(Lock::Wait(9)), None, Denied, Some("locked"), true),
             (Decision::Locked(Lock::Hard), Some(&hundred), Denied, Some("locked"), true),
         ] {

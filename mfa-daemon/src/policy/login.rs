@@ -53,6 +53,9 @@ pub enum Decision {
     /// clock was set back and no code can be right; or the token waits for an administrator, since an
     /// older database was put back.
     ClockBehind,
+    /// The only token moves by a counter, and which of its codes were used is not known since the
+    /// database was put back.
+    Held,
 }
 
 /// What a success says.
@@ -141,7 +144,7 @@ pub fn decide(
             record.bypasses.retain(|bypass| now < bypass.until);
         }
         // Nothing is written for these.
-        Decision::NotACode | Decision::Locked(_) | Decision::ClockBehind => {}
+        Decision::NotACode | Decision::Locked(_) | Decision::ClockBehind | Decision::Held => {}
     }
     decision
 }
@@ -157,7 +160,7 @@ fn decide_code(
     let now = attempt.now;
     let mut spent = false;
     // Whether no token at all can be guessed now. One that still can keeps the count going.
-    let mut all_behind = !record.tokens.is_empty();
+    let (mut all_behind, mut held, mut behind) = (!record.tokens.is_empty(), false, false);
     let mut opened = None;
     let mut firsts = Vec::new();
     for (at, token) in record.tokens.iter().enumerate() {
@@ -167,9 +170,12 @@ fn decide_code(
         };
         // Its used counters are not known, so no code of it can be right, and none is a guess.
         if guard::holds(record, token) {
+            held = true;
             continue;
         }
-        all_behind &= code::clock_is_behind(token, now, rules.skew);
+        let is_behind = code::clock_is_behind(token, now, rules.skew);
+        all_behind &= is_behind;
+        behind |= is_behind;
         let nearby = near::look(token, &secret, typed, now, rules.skew);
         match code::look(token, &secret, typed, now, rules.skew) {
             Match::None => {}
@@ -183,7 +189,7 @@ fn decide_code(
         }
     }
     if opened.is_none() && all_behind {
-        return Decision::ClockBehind;
+        return if held && !behind { Decision::Held } else { Decision::ClockBehind };
     }
     record.tokens.iter_mut().for_each(near::break_row);
     let opened =

@@ -59,7 +59,7 @@ pub(super) fn decide_scratch(
         }
     }
     match (found, by_token) {
-        (Some(at), Decision::Wrong { .. } | Decision::ClockBehind) => {
+        (Some(at), Decision::Wrong { .. } | Decision::ClockBehind | Decision::Held) => {
             record.recovery.remove(at);
             // It was no wrong code.
             record.lockout = before;

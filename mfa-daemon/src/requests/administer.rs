@@ -89,7 +89,6 @@ pub(super) async fn unlock(
             Some(mut record) => {
                 let event = event.figure("failures", record.lockout.failures);
                 record.lockout.reset();
-                record.held.clear();
                 for token in &mut record.tokens {
                     token.factor = code::caught_up(token, now, skew);
                 }

@@ -8,7 +8,7 @@ use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::keep::{AdminBackupPart, KeepAnswer, PART_MAX};
 use mfa_proto::{Blob, ErrorAnswer};
 
-use super::{Connection, conflict, unavailable};
+use super::{Connection, conflict, others_turn, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
@@ -22,11 +22,16 @@ pub(super) async fn backup(
     }
     connection.backup = None;
     let Some(turn) = daemon.turn_for_all_rows().await else {
+        return Err(others_turn());
+    };
+    let between = daemon.store.is_between_keys().await;
+    if between.map_err(|error| unavailable(&error, "admin_backup"))? {
         return Err(conflict(
-            "an import, a restore or a new master key is under way; try again when it has ended"
+            "a new master key has not come to its end, so a copy would need both; `mfa admin rekey` goes \
+             on with it"
                 .to_owned(),
         ));
-    };
+    }
     let copier = Arc::clone(daemon);
     let copied = tokio::task::spawn_blocking(move || {
         copier.store.back_up(|| copier.metrics.census.goes_on())

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::error;
 
-use super::{Connection, conflict, enroll, unavailable};
+use super::{Connection, conflict, enroll, others_turn, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
@@ -134,9 +134,7 @@ impl Import {
         let turn = match timeout(TURN, Arc::clone(&daemon.imports).acquire_owned()).await {
             Ok(Ok(turn)) => turn,
             Ok(Err(_)) | Err(_) => {
-                return Err(conflict(
-                    "another import is under way; try again when it has ended".to_owned(),
-                ));
+                return Err(others_turn());
             }
         };
         let mut import =

@@ -162,6 +162,14 @@ fn unavailable(error: &impl fmt::Display, doing: &'static str) -> ErrorAnswer {
     }
 }
 
+/// The refusal where somebody else has the turn for what concerns all rows.
+fn others_turn() -> ErrorAnswer {
+    conflict(
+        "an import, a backup, a restore or a new master key is under way; try again when it has ended"
+            .to_owned(),
+    )
+}
+
 /// The refusal where the state, or what is asked, does not allow it.
 fn conflict(message: String) -> ErrorAnswer {
     ErrorAnswer { code: ErrorCode::Conflict, message }

@@ -9,7 +9,7 @@ use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::keep::{AdminRestorePart, KeepAnswer, PART_MAX};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Connection, conflict, unavailable};
+use super::{Connection, conflict, others_turn, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
@@ -31,10 +31,7 @@ pub(super) async fn begin(
     }
     connection.restore = None;
     let Some(turn) = daemon.turn_for_all_rows().await else {
-        return Err(conflict(
-            "an import, a backup or a new master key is under way; try again when it has ended"
-                .to_owned(),
-        ));
+        return Err(others_turn());
     };
     let between = daemon.store.is_between_keys().await;
     if between.map_err(|error| unavailable(&error, "admin_restore"))? {

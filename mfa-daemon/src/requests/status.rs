@@ -8,9 +8,9 @@ use mfa_proto::{ErrorAnswer, Peer, UserName};
 use super::unavailable;
 use crate::caller::{self, Standing};
 use crate::daemon::Daemon;
-use crate::policy::due;
 use crate::policy::lockout::Lock;
 use crate::policy::record::{Factor, Record, Token};
+use crate::policy::{due, guard};
 use crate::store::StoreError;
 
 pub(super) async fn status(
@@ -59,7 +59,11 @@ pub(super) fn describe(daemon: &Daemon, user: UserName, record: &Record) -> User
     UserStatus {
         graces: daemon.graces().of(&user, (daemon.uptime)()),
         user,
-        tokens: record.tokens.iter().map(|token| token_status(token, max_age_days, now)).collect(),
+        tokens: record
+            .tokens
+            .iter()
+            .map(|token| token_status(record, token, max_age_days, now))
+            .collect(),
         failures: record.lockout.failures,
         locked_seconds: match lock {
             Lock::Wait(seconds) => Some(seconds),
@@ -80,7 +84,7 @@ pub(super) fn describe(daemon: &Daemon, user: UserName, record: &Record) -> User
     }
 }
 
-fn token_status(token: &Token, max_age_days: u64, now: u64) -> TokenStatus {
+fn token_status(record: &Record, token: &Token, max_age_days: u64, now: u64) -> TokenStatus {
     let (moving, period) = match token.factor {
         Factor::Totp { period, .. } => (MovingFactor::Totp, period.get()),
         Factor::Hotp { .. } => (MovingFactor::Hotp, 0),
@@ -101,5 +105,6 @@ fn token_status(token: &Token, max_age_days: u64, now: u64) -> TokenStatus {
         last_used: token.last_used,
         clock_offset,
         rotation_due: due::is_old(token, max_age_days, now),
+        held: guard::holds(record, token),
     }
 }

@@ -62,7 +62,7 @@ fn answer(checked: Checked) -> VerifyAnswer {
             clock_offset: success.clock_offset,
             rotation_due: checked.rotation_due,
         }),
-        Decision::Replayed | Decision::ClockBehind => VerifyAnswer::Replayed {},
+        Decision::Replayed | Decision::ClockBehind | Decision::Held => VerifyAnswer::Replayed {},
         Decision::Wrong { clock_offset } => VerifyAnswer::Wrong { clock_offset },
         Decision::NotACode => VerifyAnswer::Wrong { clock_offset: None },
         Decision::Locked(Lock::Wait(seconds)) => VerifyAnswer::Locked { seconds: Some(seconds) },

@@ -11,9 +11,10 @@ use mfa_proto::audit::AuditEvent;
 use rusqlite::params;
 
 use super::sqlite::Sqlite;
-use super::{StoreError, ring, row};
+use super::{StoreError, guard, ring, row};
 use crate::keyring::Keyring;
 use crate::metrics::census::Counted;
+use crate::policy::guard::pass;
 use crate::policy::lockout::{Lock, LockoutRules};
 use crate::policy::record::Record;
 
@@ -58,12 +59,16 @@ impl Apart {
         mut see: impl FnMut(Result<Record, StoreError>),
     ) -> Result<(), StoreError> {
         let store = Sqlite::open_reader(&self.path, Arc::clone(&self.keys))?;
+        let guard = guard::read(&store.connection)?;
         let mut after = String::new();
         while goes_on() {
             let begun = Instant::now();
             let rows = store.page(&after)?;
             for (name, version, sealed) in &rows {
-                see(row::open(&self.keys, name, *version, sealed));
+                see(row::open(&self.keys, name, *version, sealed).map(|mut record| {
+                    pass(&mut record, &guard);
+                    record
+                }));
             }
             match rows.into_iter().next_back() {
                 Some((last, ..)) => after = last,
@@ -91,7 +96,7 @@ impl Apart {
     /// [`StoreError`].
     pub(super) fn events(&self, query: &ring::Query) -> Result<(Vec<AuditEvent>, u64), StoreError> {
         let store = Sqlite::open_reader(&self.path, Arc::clone(&self.keys))?;
-        let last = ring::last(&store.connection)?;
+        let (last, _) = ring::look(&store.connection)?;
         Ok((store.events(query)?, last))
     }
 }

@@ -12,6 +12,7 @@ use rusqlite::{ErrorCode, params};
 use super::census::Apart;
 use super::sqlite::Sqlite;
 use super::{StoreError, row};
+use crate::policy::record::Record;
 use crate::vault;
 
 /// Rows that are read at once: some milliseconds.
@@ -36,22 +37,23 @@ impl Apart {
         goes_on: impl Fn() -> bool + Send + Clone + 'static,
     ) -> Result<Checked, StoreError> {
         let mut store = Sqlite::open_reader(&self.path, Arc::clone(&self.keys))?;
-        store.check(goes_on)
+        Ok(store.check(goes_on)?.0)
     }
 }
 
 impl Sqlite {
-    /// As [`Apart::check`].
+    /// As [`Apart::check`], with the last guard that a record has passed.
     ///
     /// # Errors
     /// [`StoreError`].
     pub(super) fn check(
         &mut self,
         goes_on: impl Fn() -> bool + Send + Clone + 'static,
-    ) -> Result<Checked, StoreError> {
+    ) -> Result<(Checked, u32), StoreError> {
         let asked = goes_on.clone();
         self.connection.progress_handler(STEPS, Some(move || !asked()))?;
-        let looked = self.look(goes_on);
+        let mut guard = 0;
+        let looked = self.look(&mut guard, goes_on);
         self.connection.progress_handler(0, None::<fn() -> bool>)?;
         match looked {
             Err(StoreError::Sqlite(error))
@@ -59,11 +61,11 @@ impl Sqlite {
             {
                 Err(StoreError::Closed)
             }
-            looked => looked,
+            looked => looked.map(|checked| (checked, guard)),
         }
     }
 
-    fn look(&self, goes_on: impl Fn() -> bool) -> Result<Checked, StoreError> {
+    fn look(&self, guard: &mut u32, goes_on: impl Fn() -> bool) -> Result<Checked, StoreError> {
         let mut checked = Checked { faults: self.faults()?, ..Checked::default() };
         let (mut after, mut limit) = (String::new(), PAGE);
         loop {
@@ -75,7 +77,7 @@ impl Sqlite {
                 Ok(rows) => {
                     let Some((last, ..)) = rows.last() else { return Ok(checked) };
                     after.clone_from(last);
-                    rows.iter().for_each(|row| self.open_row(row, &mut checked));
+                    rows.iter().for_each(|row| self.open_row(row, &mut checked, guard));
                 }
                 Err(StoreError::Sqlite(error)) if is_damage(&error) && limit > 1 => limit = 1,
                 Err(StoreError::Sqlite(error)) if is_damage(&error) => {
@@ -86,7 +88,7 @@ impl Sqlite {
             }
             std::thread::sleep(begun.elapsed());
         }
-        self.look_from_the_end(&after, &mut checked, goes_on)?;
+        self.look_from_the_end(&after, &mut checked, guard, goes_on)?;
         Ok(checked)
     }
 
@@ -95,6 +97,7 @@ impl Sqlite {
         &self,
         after: &str,
         checked: &mut Checked,
+        guard: &mut u32,
         goes_on: impl Fn() -> bool,
     ) -> Result<(), StoreError> {
         let (mut before, mut limit) = (None, PAGE);
@@ -104,7 +107,7 @@ impl Sqlite {
                 Ok(rows) => {
                     let Some((last, ..)) = rows.last() else { break };
                     before = Some(last.clone());
-                    rows.iter().for_each(|row| self.open_row(row, checked));
+                    rows.iter().for_each(|row| self.open_row(row, checked, guard));
                 }
                 Err(StoreError::Sqlite(error)) if is_damage(&error) && limit > 1 => limit = 1,
                 Err(StoreError::Sqlite(error)) if is_damage(&error) => break,
@@ -129,23 +132,25 @@ impl Sqlite {
         }
     }
 
-    fn open_row(&self, (name, version, sealed): &Found, checked: &mut Checked) {
+    fn open_row(&self, (name, version, sealed): &Found, checked: &mut Checked, guard: &mut u32) {
         checked.users += 1;
-        if !self.opens(name, *version, sealed) {
-            checked.damaged += 1;
-            if checked.names.len() < NAMED {
-                checked.names.push(name.clone());
+        match self.open_all(name, *version, sealed) {
+            Some(record) => *guard = record.guard.max(*guard),
+            None => {
+                checked.damaged += 1;
+                if checked.names.len() < NAMED {
+                    checked.names.push(name.clone());
+                }
             }
         }
     }
 
-    fn opens(&self, name: &str, version: i64, sealed: &[u8]) -> bool {
-        let (Ok(user), Ok(record)) =
-            (UserName::new(name), row::open(&self.keys, name, version, sealed))
-        else {
-            return false;
-        };
-        record.tokens.iter().all(|token| vault::opens(&self.keys, &user, token))
+    /// A record of which every secret opens.
+    fn open_all(&self, name: &str, version: i64, sealed: &[u8]) -> Option<Record> {
+        let user = UserName::new(name).ok()?;
+        let record = row::open(&self.keys, name, version, sealed).ok()?;
+        let opens = record.tokens.iter().all(|token| vault::opens(&self.keys, &user, token));
+        opens.then_some(record)
     }
 
     fn after(&self, after: &str, limit: u32) -> Result<Vec<Found>, StoreError> {

@@ -34,7 +34,7 @@ pub(super) fn read(connection: &Connection) -> Result<Guard, StoreError> {
 pub(super) fn raise(connection: &Connection, until: u64, skew: u64) -> Result<(), StoreError> {
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     connection.execute(
-        "UPDATE guard SET number = number + 1, until = max(until, ?1), skew = ?2",
+        "UPDATE guard SET number = number + 1, until = max(until, ?1), skew = max(skew, ?2)",
         params![signed(until), signed(skew)],
     )?;
     Ok(())
@@ -62,7 +62,8 @@ pub(super) fn compare(
         Found::Damaged => (Mark::default(), "damaged_mark"),
     };
     let until = match found {
-        Found::Mark(mark) => mark.spent,
+        // The mark is synced now and then only, and the clock of a host may be wrong: the later of both.
+        Found::Mark(mark) => mark.spent.max(at.now),
         Found::Nothing | Found::Damaged if at.now < CLOCK_FLOOR => {
             return Err(StoreError::ClockTooEarly(at.now));
         }
@@ -83,7 +84,7 @@ pub(super) fn compare(
         reason,
         until,
         "this database is not the one that was used last: codes up to that moment, recovery codes, \
-         bypass codes and invites are void, and tokens by counter wait for `mfa admin unlock`"
+         bypass codes and invites are void, and tokens by counter have to be made anew"
     );
     Ok(Some(event))
 }

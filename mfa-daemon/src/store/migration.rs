@@ -72,7 +72,8 @@ fn from_2_to_3(
     while let Some(found) = rows.next()? {
         let (name, version): (String, i64) = (found.get(0)?, found.get(1)?);
         // What was no record stays none, and is refused as before.
-        let sealed = row::seal_text(keys, &name, version, bytes(found, 2)?)?;
+        let text = without_guard(bytes(found, 2)?);
+        let sealed = row::seal_text(keys, &name, version, text)?;
         insert.execute(params![name, version, sealed])?;
         done.kept += 1;
     }
@@ -81,6 +82,17 @@ fn from_2_to_3(
     transaction.execute_batch("DROP TABLE readable")?;
     recovery_key::make(transaction, keys)?;
     ring::make(transaction)
+}
+
+/// There were no guards yet: a record that says it has passed some was not written by that version.
+fn without_guard(text: Vec<u8>) -> Vec<u8> {
+    match serde_json::from_slice::<Record>(&text) {
+        Ok(record) if record.guard != 0 || !record.held.is_empty() => {
+            let record = Record { guard: 0, held: Vec::new(), ..record };
+            serde_json::to_vec(&record).unwrap_or(text)
+        }
+        _ => text,
+    }
 }
 
 /// A column's bytes, whatever SQLite takes them for: text may be damaged so that it is none.

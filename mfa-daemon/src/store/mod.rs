@@ -20,23 +20,23 @@ mod writer;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mfa_crypto::SealError;
 use mfa_proto::UserName;
-use mfa_proto::audit::AuditEvent;
+use mfa_proto::audit::{ActResult, AuditEvent};
 use mfa_proto::keep::Checked;
 use tracing::dispatcher;
 
 use self::census::Apart;
 use self::reader::Reader;
-pub use self::rekey::Renewed;
+pub use self::rekey::{Begun, Renewed};
 pub use self::restore::{Incoming, Unfit, Verified};
 pub use self::ring::{ENTRIES as AUDIT_ENTRIES, Query as AuditQuery};
 use self::sqlite::Sqlite;
 pub use self::staging::Staged;
-use self::writer::Writer;
-use crate::audit::{self, Event};
+use self::writer::{Told, Writer};
+use crate::audit::{self, Event, Quota, Share};
 use crate::keyring::Keyring;
 use crate::master_key::MasterKeyError;
 use crate::metrics::Metrics;
@@ -53,7 +53,14 @@ pub struct Store {
     reader: Reader,
     apart: Apart,
     keys: Arc<Keyring>,
+    quota: Arc<Mutex<Quota>>,
     metrics: Arc<Metrics>,
+}
+
+/// Whether an event is to be recorded.
+fn admit(quota: &Mutex<Quota>, event: Event) -> Share {
+    let own = nix::unistd::geteuid().as_raw();
+    quota.lock().unwrap_or_else(PoisonError::into_inner).admit(event, own)
 }
 
 /// A name as it is stored, and its record; a row that cannot be read comes with its error instead of
@@ -279,8 +286,14 @@ impl Store {
             let step = decide(self.reader.get(&user)?);
             move |_: Option<Record>| step
         };
-        let (answer, event) = self.writer.act(user, decide).await?;
-        event.iter().for_each(|event| self.make_known(event));
+        let quota = Arc::clone(&self.quota);
+        let (answer, event) =
+            self.writer.act(user, decide, move |event| admit(&quota, event)).await?;
+        match event {
+            Some(Told::Recorded(event)) => self.make_known(&event),
+            Some(Told::PassedOver(event)) => self.pass_over(event),
+            None => {}
+        }
         Ok(answer)
     }
 
@@ -290,6 +303,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; the event is in the log then, without a number.
     pub async fn note(&self, event: Event) -> Result<(), StoreError> {
+        let event = match admit(&self.quota, event) {
+            Share::Within(event) => event,
+            Share::Beyond(event) => {
+                self.pass_over(event);
+                return Ok(());
+            }
+        };
         let noted = event.clone();
         let result = self.writer.run(move |store| store.note(noted)).await;
         let known = match &result {
@@ -302,6 +322,10 @@ impl Store {
 
     /// The same for an event that nobody waits for.
     pub fn note_aside(&self, event: Event) {
+        let event = match admit(&self.quota, event) {
+            Share::Within(event) => event,
+            Share::Beyond(event) => return self.pass_over(event),
+        };
         let (noted, unnumbered) = (event.clone(), event.clone());
         let metrics = Arc::clone(&self.metrics);
         // As for those who wait: theirs is the log that they log to.
@@ -375,6 +399,15 @@ impl Store {
             .await?;
         self.make_known(&event);
         Ok(())
+    }
+
+    /// An event that its user's quota leaves out of the trail. What was done is told in the log.
+    fn pass_over(&self, event: Event) {
+        let event = event.numbered(0);
+        self.metrics.decided(&event);
+        if event.result == ActResult::Done {
+            audit::make_known(&event);
+        }
     }
 
     fn make_known(&self, event: &AuditEvent) {

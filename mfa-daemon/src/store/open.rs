@@ -16,7 +16,7 @@ use mfa_crypto::MasterKey;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::census::Apart;
-use super::mark::{self, MarkFile};
+use super::mark::{self, Found, Mark, MarkFile};
 use super::reader::Reader;
 use super::sqlite::{Blank, Sqlite};
 use super::writer::Writer;
@@ -84,6 +84,17 @@ pub fn open(
     let keys = Arc::new(agree(&blank, key, source)?);
     // A first start, or a schema that had no mark.
     let unmarked = size == 0 || blank.is_old()?;
+    if size != 0 && unmarked {
+        // First of all: a start that is interrupted behind the migration would be taken for a database
+        // that has lost its mark.
+        let failed = |error| StoreError::Mark(mark.clone(), error);
+        if matches!(mark::read(&mark).map_err(failed)?, Found::Nothing) {
+            MarkFile::open(&mark)
+                .and_then(|mut file| file.write(Mark::default()))
+                .map_err(failed)?;
+            sync_directory(&mark)?;
+        }
+    }
     // Only what belongs together is changed: after a mistake the older version can go on with it.
     let sqlite = blank.with_keys(Arc::clone(&keys))?;
     let recovery = sqlite.recovery_key()?;
@@ -93,7 +104,8 @@ pub fn open(
     let writer = Writer::start(sqlite, mark, database.to_owned(), Arc::clone(metrics))?;
     let apart = Apart { path: database.to_owned(), keys: Arc::clone(&keys) };
     let metrics = Arc::clone(metrics);
-    let store = Store { writer, reader, apart, keys: Arc::clone(&keys), metrics };
+    let store =
+        Store { writer, reader, apart, keys: Arc::clone(&keys), quota: Arc::default(), metrics };
     Ok((store, Vault::new(keys, recovery), StoreLock { _file: lock }))
 }
 
@@ -140,7 +152,7 @@ fn agree(
             (key, source) => match (key, source.load_other()?, source) {
                 // What remained to be done of a new key.
                 (_, Some(next), KeySource::File(path)) if next.id() == id.as_slice() => {
-                    master_key::replace(path)?;
+                    master_key::replace(path, &next.id())?;
                     Ok(Keyring::new(next))
                 }
                 (Some(key), Some(old), KeySource::Credential { .. })
@@ -181,6 +193,14 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// Makes durable that a file is there.
+fn sync_directory(file: &Path) -> Result<(), StoreError> {
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    fs::File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| StoreError::Directory(directory.to_owned(), error))
 }
 
 /// The directory of a file.

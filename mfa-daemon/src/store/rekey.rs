@@ -24,6 +24,17 @@ use crate::vault;
 /// Rows that are sealed anew in one commit: some milliseconds that a login may wait.
 const PAGE: u32 = 200;
 
+/// What there was to be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// A new key.
+    Now,
+    /// One that was begun before.
+    Before,
+    /// Nothing but to put the file of the last one into its place.
+    Ended,
+}
+
 /// What became of some rows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Renewed {
@@ -40,31 +51,44 @@ impl Store {
     /// was begun before, it goes on with the key that was made then.
     ///
     /// # Errors
-    /// [`StoreError`]; beginning again is safe then.
-    pub async fn begin_rekey(&self, file: &Path, event: Event) -> Result<(), StoreError> {
+    /// [`StoreError`]; beginning again is safe then, whatever of it is on the disk.
+    pub async fn begin_rekey(&self, file: &Path, event: Event) -> Result<Begun, StoreError> {
         let path = file.to_owned();
-        let begun = self.writer.run(move |store| {
-            if let [_, _] = store.master_key_ids()?.as_slice() {
-                return Ok(None);
-            }
-            let key = match master_key::load(&master_key::next(&path))? {
-                Some(key) => key,
-                None => {
-                    let key = MasterKey::generate(&mut SysRng).map_err(StoreError::Randomness)?;
-                    master_key::create(&master_key::next(&path), &key)?;
-                    key
-                }
-            };
-            let id = key.id();
-            store.keys.know(key);
-            store.connection.execute("INSERT INTO master_key (id) VALUES (?1)", [&id])?;
-            Ok(Some((id, store.note(event)?)))
-        });
-        if let Some((id, event)) = begun.await? {
-            self.keys.turn_to(&id);
-            self.make_known(&event);
-        }
-        Ok(())
+        let (begun, id, event) = self
+            .writer
+            .run(move |store| {
+                let current = store.keys.id();
+                let id = match store.master_key_ids()?.as_slice() {
+                    // A commit that was not answered for, because what comes after it had failed.
+                    [_, id] => return Ok((Begun::Before, key_id(id), None)),
+                    _ => match master_key::load(&master_key::next(&path))? {
+                        // All that is left of the last one.
+                        Some(key) if key.id() == current => {
+                            master_key::replace(&path, &current)?;
+                            return Ok((Begun::Ended, current, None));
+                        }
+                        Some(key) => {
+                            let id = key.id();
+                            store.keys.know(key);
+                            id
+                        }
+                        None => {
+                            let key =
+                                MasterKey::generate(&mut SysRng).map_err(StoreError::Randomness)?;
+                            master_key::create(&master_key::next(&path), &key)?;
+                            let id = key.id();
+                            store.keys.know(key);
+                            id
+                        }
+                    },
+                };
+                store.connection.execute("INSERT INTO master_key (id) VALUES (?1)", [&id])?;
+                Ok((Begun::Now, id, Some(store.note(event)?)))
+            })
+            .await?;
+        self.keys.turn_to(&id);
+        event.iter().for_each(|event| self.make_known(event));
+        Ok(begun)
     }
 
     /// Whether rows may still be sealed under an older key.
@@ -94,21 +118,22 @@ impl Store {
     /// Lets the old key go, since every row has been sealed anew, and puts the new one into its place.
     ///
     /// # Errors
-    /// [`StoreError`]; the old key is still known then, or the next start puts the new one into its place.
+    /// [`StoreError`]; beginning again, or the next start, does what is left to be done.
     pub async fn complete_rekey(
         &self,
         file: Option<&Path>,
         event: Event,
     ) -> Result<(), StoreError> {
+        let (path, id) = (file.map(Path::to_owned), self.keys.id());
         let event = self
             .writer
-            .run(|store| {
-                store.keep_current_key()?;
+            .run(move |store| {
+                store.keep_current_key(path.as_deref())?;
                 store.note(event)
             })
             .await?;
         if let Some(file) = file {
-            master_key::replace(file)?;
+            master_key::replace(file, &id)?;
         }
         self.make_known(&event);
         Ok(())
@@ -193,15 +218,39 @@ impl Sqlite {
         broken.map_or(Ok(()), |what| Err(damaged(what)))
     }
 
-    /// From here on the database needs no other key.
-    fn keep_current_key(&self) -> Result<(), StoreError> {
-        if let Some(key) = recovery_key::read(&self.connection, &self.keys)? {
-            recovery_key::write(&self.connection, &self.keys, &key)?;
-        }
+    /// From here on the database needs no other key. The one that it needs is looked at before: it must
+    /// be the one that seals, and lie where the next start finds it.
+    fn keep_current_key(&self, file: Option<&Path>) -> Result<(), StoreError> {
         let current = self.keys.id();
+        let place = || file.map(master_key::next).unwrap_or_default();
+        if self.master_key_ids()?.last().is_none_or(|id| *id != current) {
+            return Err(StoreError::KeyMismatch(place()));
+        }
+        if let Some(file) = file {
+            match master_key::load(&master_key::next(file))? {
+                Some(key) if key.id() == current => {}
+                Some(_) => return Err(StoreError::KeyMismatch(place())),
+                None => self
+                    .keys
+                    .with_current(|key| master_key::create(&master_key::next(file), key))?,
+            }
+        }
+        match recovery_key::read(&self.connection, &self.keys) {
+            Ok(Some(key)) => recovery_key::write(&self.connection, &self.keys, &key)?,
+            Ok(None) => {}
+            Err(StoreError::Damaged { .. }) => {
+                error!("the key of the recovery codes does not open; they are refused as before");
+            }
+            Err(error) => return Err(error),
+        }
         self.connection.execute("DELETE FROM master_key WHERE id <> ?1", [current])?;
         Ok(())
     }
+}
+
+/// A mark as the database has it.
+fn key_id(id: &[u8]) -> [u8; 16] {
+    id.try_into().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -453,5 +502,99 @@ mod tests {
             let record = place.store.get(&user(n)).unwrap().unwrap();
             assert!(place.vault.open(&user(n), &record.tokens[0]).is_ok());
         }
+    }
+
+    async fn seal_all(place: &Place) {
+        let mut after = Some(String::new());
+        while let Some(name) = after {
+            after = place.store.renew_some(name).await.unwrap().last;
+        }
+    }
+
+    fn with_users() -> (tempfile::TempDir, PathBuf) {
+        let home = tempfile::tempdir().unwrap();
+        let place = start(home.path()).unwrap();
+        runtime().block_on(async {
+            for n in 0..USERS {
+                put(&place, n).await;
+            }
+        });
+        let file = home.path().join("key");
+        (home, file)
+    }
+
+    /// A commit that is on the disk while the one who asked was told that it is not: as where the mark
+    /// cannot be written.
+    #[test]
+    fn a_beginning_that_was_not_answered_for_goes_on_with_its_key() {
+        let (home, file) = with_users();
+        runtime().block_on(async {
+            let place = start(home.path()).unwrap();
+            let old = place.store.keys.id();
+            place.store.begin_rekey(&file, event()).await.unwrap();
+            // Back to what the keyring is without the answer.
+            place.store.keys.turn_to(&old);
+            assert!(place.store.complete_rekey(Some(&file), event()).await.is_err());
+            assert_eq!(place.store.begin_rekey(&file, event()).await.unwrap(), Begun::Before);
+            seal_all(&place).await;
+            place.store.complete_rekey(Some(&file), event()).await.unwrap();
+        });
+        check(&start(home.path()).unwrap(), home.path());
+    }
+
+    #[test]
+    fn an_end_without_its_file_is_ended_by_the_next_beginning_or_start() {
+        for again in [false, true] {
+            let (home, file) = with_users();
+            let aside = home.path().join("aside");
+            runtime().block_on(async {
+                let place = start(home.path()).unwrap();
+                place.store.begin_rekey(&file, event()).await.unwrap();
+                seal_all(&place).await;
+                // What cannot be renamed over.
+                fs::rename(&file, &aside).unwrap();
+                fs::create_dir(&file).unwrap();
+                assert!(place.store.complete_rekey(Some(&file), event()).await.is_err());
+                fs::remove_dir(&file).unwrap();
+                fs::rename(&aside, &file).unwrap();
+                assert!(!place.store.is_between_keys().await.unwrap());
+                if again {
+                    let begun = place.store.begin_rekey(&file, event()).await;
+                    assert_eq!(begun.unwrap(), Begun::Ended);
+                    assert!(!master_key::next(&file).exists());
+                }
+            });
+            check(&start(home.path()).unwrap(), home.path());
+            assert!(!master_key::next(&file).exists());
+        }
+    }
+
+    #[test]
+    fn a_new_key_whose_file_is_gone_is_written_again_before_the_old_one_goes() {
+        let (home, file) = with_users();
+        runtime().block_on(async {
+            let place = start(home.path()).unwrap();
+            place.store.begin_rekey(&file, event()).await.unwrap();
+            seal_all(&place).await;
+            fs::remove_file(master_key::next(&file)).unwrap();
+            place.store.complete_rekey(Some(&file), event()).await.unwrap();
+        });
+        check(&start(home.path()).unwrap(), home.path());
+
+        let (home, file) = with_users();
+        runtime().block_on(async {
+            let place = start(home.path()).unwrap();
+            place.store.begin_rekey(&file, event()).await.unwrap();
+            seal_all(&place).await;
+            // Another key in its place is no reason to lose both.
+            fs::remove_file(master_key::next(&file)).unwrap();
+            let other = MasterKey::generate(&mut SysRng).unwrap();
+            master_key::create(&master_key::next(&file), &other).unwrap();
+            assert!(place.store.complete_rekey(Some(&file), event()).await.is_err());
+            assert!(place.store.is_between_keys().await.unwrap());
+            fs::remove_file(master_key::next(&file)).unwrap();
+            place.store.complete_rekey(Some(&file), event()).await.unwrap();
+        });
+        check(&start(home.path()).unwrap(), home.path());
     }
 }

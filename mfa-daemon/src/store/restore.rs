@@ -31,6 +31,8 @@ pub struct Verified {
     store: Sqlite,
     /// Users in it.
     pub users: u64,
+    /// The last guard that a record of it has passed.
+    guard: u32,
     _incoming: Incoming,
 }
 
@@ -103,9 +105,10 @@ impl Drop for Incoming {
     }
 }
 
-/// What a daemon that was killed has left of a restore.
+/// What a daemon that was killed has left of a restore or a backup.
 pub(super) fn clear(database: &Path) {
     let _ = fs::remove_dir_all(beside(database, ".restore"));
+    let _ = fs::remove_file(beside(database, ".backup"));
 }
 
 impl Store {
@@ -153,14 +156,14 @@ impl Store {
             _ => return Err(Unfit::OtherKey.into()),
         }
         let mut store = blank.with_keys(Arc::clone(&self.keys))?;
-        let checked = store.check(goes_on)?;
+        let (checked, guard) = store.check(goes_on)?;
         if !checked.faults.is_empty() || checked.incomplete {
             return Err(Unfit::Faults(checked.faults).into());
         }
         if checked.damaged > 0 {
             return Err(Unfit::Damaged(checked.damaged, checked.names).into());
         }
-        Ok(Verified { store, users: checked.users, _incoming: incoming })
+        Ok(Verified { store, users: checked.users, guard, _incoming: incoming })
     }
 
     /// Puts its users into the place of those there are, in one commit. Every code up to `at` is void
@@ -177,7 +180,7 @@ impl Store {
         let event = self
             .writer
             .run(move |store| {
-                store.take_over(&copy.store, at)?;
+                store.take_over(&copy.store, copy.guard, at)?;
                 store.note(event)
             })
             .await?;
@@ -187,10 +190,9 @@ impl Store {
 }
 
 impl Sqlite {
-    fn take_over(&self, copy: &Self, at: Moment) -> Result<(), StoreError> {
+    fn take_over(&self, copy: &Self, copy_guard: u32, at: Moment) -> Result<(), StoreError> {
         let completed: i64 =
             copy.connection.query_row("SELECT completed FROM import", [], |row| row.get(0))?;
-        let theirs = guard::read(&copy.connection)?;
         self.connection.execute_batch("DELETE FROM user; DELETE FROM held;")?;
         let mut insert = self
             .connection
@@ -207,12 +209,9 @@ impl Sqlite {
             ])?;
         }
         self.connection.execute("UPDATE import SET begun = ?1, completed = ?1", [completed])?;
-        // A record counts guards, so none may have passed the one that is raised here.
-        let until = i64::try_from(theirs.until).unwrap_or(i64::MAX);
-        self.connection.execute(
-            "UPDATE guard SET number = max(number, ?1), until = max(until, ?2)",
-            params![theirs.number, until],
-        )?;
+        // A record counts the guards that it has passed, so none may have passed the one that is raised
+        // here. What the backup's own table says of it is not sealed, and so not asked.
+        self.connection.execute("UPDATE guard SET number = max(number, ?1)", [copy_guard])?;
         // A code may have been accepted since that moment was read.
         guard::raise(&self.connection, at.now.max(self.mark().spent), at.skew)
     }

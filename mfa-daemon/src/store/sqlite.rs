@@ -2,15 +2,19 @@
 //! The SQLite engine: one row a user, WAL, `synchronous=FULL`.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mfa_crypto::RecoveryKey;
+use getrandom::SysRng;
+use mfa_crypto::{MasterKey, RecoveryKey};
 use mfa_proto::UserName;
 use mfa_proto::audit::AuditEvent;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use tracing::error;
 
 use super::mark::Mark;
 use super::{Listed, StoreError, Unfit, guard, migration, recovery_key, ring, row};
@@ -51,6 +55,9 @@ pub(super) struct Sqlite {
     pub(super) keys: Arc<Keyring>,
     /// How far the database has come, with what is not committed yet.
     mark: Cell<Mark>,
+    /// Damaged places of the trail. Found when the database is opened, which it is anew after a commit
+    /// that has failed: inside a transaction even a look at one loses it.
+    lost: HashSet<u64>,
 }
 
 impl Blank {
@@ -174,8 +181,9 @@ impl Blank {
         if found != SCHEMA {
             migration::bring_up_to_date(&mut self.connection, &keys, found)?;
         }
-        let mark = Mark { seq: ring::last(&self.connection)?, spent: 0 };
-        Ok(Sqlite { connection: self.connection, keys, mark: Cell::new(mark) })
+        let (seq, lost) = ring::look(&self.connection)?;
+        let mark = Mark { seq, spent: 0 };
+        Ok(Sqlite { connection: self.connection, keys, mark: Cell::new(mark), lost })
     }
 }
 
@@ -219,18 +227,31 @@ impl Sqlite {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_secs(3))?;
         connection.pragma_update(None, "query_only", true)?;
-        Ok(Self { connection, keys, mark: Cell::default() })
+        Ok(Self { connection, keys, mark: Cell::default(), lost: HashSet::new() })
     }
 
-    /// The key of the recovery codes, which a first start makes.
+    /// The key of the recovery codes, which a first start makes. Where it is damaged a new one takes its
+    /// place: the codes of before are refused, everything else goes on.
     ///
     /// # Errors
     /// [`StoreError`].
     pub(super) fn recovery_key(&self) -> Result<RecoveryKey, StoreError> {
-        if let Some(key) = recovery_key::read(&self.connection, &self.keys)? {
-            return Ok(key);
+        match recovery_key::read(&self.connection, &self.keys) {
+            Ok(Some(key)) => return Ok(key),
+            Ok(None) => recovery_key::make(&self.connection, &self.keys)?,
+            Err(StoreError::Damaged { what, .. }) => {
+                error!(
+                    what,
+                    "the key of the recovery codes is damaged: all recovery, bypass and invite codes \
+                     of before are refused; `mfa recovery-codes` makes new ones"
+                );
+                let fresh = MasterKey::generate(&mut SysRng).map_err(StoreError::Randomness)?;
+                let key = RecoveryKey::of(&fresh);
+                recovery_key::write(&self.connection, &self.keys, &key)?;
+                return Ok(key);
+            }
+            Err(error) => return Err(error),
         }
-        recovery_key::make(&self.connection, &self.keys)?;
         Ok(self.keys.with_current(RecoveryKey::of))
     }
 
@@ -368,12 +389,18 @@ impl Sqlite {
         .collect()
     }
 
-    /// Writes an audit event, with the next number.
+    /// Writes an audit event, with the next number. Places of the trail that are known to be damaged are
+    /// passed over, so that their loss costs nobody a login; where there is no other, the event is in
+    /// the log alone.
     ///
     /// # Errors
     /// [`StoreError`].
     pub(super) fn note(&self, event: Event) -> Result<AuditEvent, StoreError> {
-        let seq = self.mark.get().seq + 1;
+        let next = self.mark.get().seq + 1;
+        let mut numbers = next..next + u64::from(ring::ENTRIES);
+        let Some(seq) = numbers.find(|seq| !self.lost.contains(&ring::place(*seq))) else {
+            return Ok(event.numbered(0));
+        };
         let event = ring::write(&self.connection, event, seq)?;
         self.reached(Mark { seq, spent: 0 });
         Ok(event)

@@ -15,6 +15,7 @@ use tracing::error;
 use super::mark::MarkFile;
 use super::sqlite::{Blank, Sqlite};
 use super::{Change, Step, StoreError};
+use crate::audit::{Event, Share};
 use crate::keyring::Keyring;
 use crate::metrics::Metrics;
 use crate::policy::record::Record;
@@ -29,6 +30,14 @@ const WAIT_MAX: Duration = Duration::from_secs(4);
 type Job = Box<dyn FnOnce(&Sqlite) -> Release + Send>;
 /// Sends an answer: the one decided on, or that nothing was committed.
 type Release = Box<dyn FnOnce(bool) + Send>;
+
+/// What became of an event.
+pub(super) enum Told {
+    /// It is in the trail.
+    Recorded(AuditEvent),
+    /// It is not, by its user's share.
+    PassedOver(Event),
+}
 
 /// The handle to the thread. Dropping it finishes what was queued.
 pub(super) struct Writer {
@@ -60,7 +69,8 @@ impl Writer {
         &self,
         user: UserName,
         decide: impl FnOnce(Option<Record>) -> Step<R> + Send + 'static,
-    ) -> Result<(R, Option<AuditEvent>), StoreError> {
+        admit: impl FnOnce(Event) -> Share + Send + 'static,
+    ) -> Result<(R, Option<Told>), StoreError> {
         self.run(move |store| {
             let (version, record) = match store.get(&user)? {
                 Some(row) => (Some(row.version), Some(row.record)),
@@ -72,7 +82,11 @@ impl Writer {
                 (Change::Put(record), version) => store.put(&user, version, &record)?,
                 (Change::Remove, Some(version)) => store.remove(&user, version)?,
             }
-            let event = step.event.map(|event| store.note(event)).transpose()?;
+            let event = match step.event.map(admit) {
+                Some(Share::Within(event)) => Some(Told::Recorded(store.note(event)?)),
+                Some(Share::Beyond(event)) => Some(Told::PassedOver(event)),
+                None => None,
+            };
             Ok((step.answer, event))
         })
         .await

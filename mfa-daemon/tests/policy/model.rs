@@ -203,6 +203,7 @@ fn compare(decision: &Decision, expected: Expected, model: &Model) -> Result<(),
         Decision::Locked(Lock::Open) => return Err(TestCaseError::fail("locked by no lock")),
         Decision::Locked(_) => Expected::Locked,
         Decision::ClockBehind => Expected::ClockBehind,
+        Decision::Held => return Err(TestCaseError::fail("nothing was put back")),
     };
     prop_assert_eq!(seen, expected, "{:?}; {} failures", decision, model.failures);
     Ok(())
