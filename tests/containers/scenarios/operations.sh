@@ -17,7 +17,8 @@ alice_enrols() {
         runuser -u alice -- mfa enroll --save-token /home/alice/token
         mv /home/alice/token "$state/alice.token"
     fi
-    accepts alice with_password alice "$(code_of alice)"
+    code_of alice >"$state/alice.used"
+    accepts alice with_password alice "$(cat "$state/alice.used")"
 }
 
 alice_and_bob_log_in_with_a_code() {
@@ -25,7 +26,7 @@ alice_and_bob_log_in_with_a_code() {
     [ "$(runuser -u bob -- mfa code)" ] || fail "bob's own mfa code to find his token"
     refuses with_password bob "$(wrong_code_of_file /home/bob/.config/mfa/token)"
     accepts bob with_password bob "$("$guest/next-code" /home/bob/.config/mfa/token)"
-    refuses with_password alice "$(code_of alice)"
+    refuses with_password alice "$(cat "$state/alice.used")"
 }
 
 wrong_code_of_file() {
@@ -88,13 +89,14 @@ PAM
         runuser -u "$user" -- google-authenticator --time-based --disallow-reuse --force \
             --rate-limit=3 --rate-time=30 --window-size=3 --quiet
         head -n 1 "/home/$user/.google_authenticator" >"$state/$user.google"
+        google_code "$user" >"$state/$user.used"
         accepts "$user" ssh_with 2230 "$user" "Password: " "$user-pw" \
-            "Verification code: " "$(google_code "$user")"
+            "Verification code: " "$(cat "$state/$user.used")"
     done
 }
 
 the_same_phones_go_on() {
-    refuses with_password u01 "$(google_code u01)"
+    refuses with_password u01 "$(cat "$state/u01.used")"
     accepts u01 with_password u01 "$(google_code u01 +30)"
     scratch=$(grep -E '^[0-9]{8}$' /home/u01/.google_authenticator | head -n 1)
     accepts u01 with_password u01 "$scratch"
@@ -102,7 +104,7 @@ the_same_phones_go_on() {
 }
 
 the_same_phone_goes_back() {
-    refuses ssh_with 2230 u02 "Password: " u02-pw "Verification code: " "$(google_code u02)"
+    refuses ssh_with 2230 u02 "Password: " u02-pw "Verification code: " "$(cat "$state/u02.used")"
     accepts u02 ssh_with 2230 u02 "Password: " u02-pw "Verification code: " "$(google_code u02 +30)"
 }
 
