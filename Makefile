@@ -33,6 +33,7 @@ lint: ## formatting, clippy, licences, shell scripts
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo deny --log-level error check bans licenses sources
 	tests/comparison
+	tests/fault-table check
 	shellcheck --severity=warning -x -P . packaging/deb/{postinst,prerm,postrm} tests/prepare tests/comparison \
 	  $$(grep -rlE '^#!.*(ba)?sh$$|shellcheck shell=' tests/containers tests/demo)
 
