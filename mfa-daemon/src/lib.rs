@@ -3,6 +3,7 @@
 
 #![deny(unsafe_code)]
 
+mod arguments;
 pub mod audit;
 pub mod caller;
 pub mod check;
@@ -25,3 +26,9 @@ pub mod session;
 pub mod socket;
 pub mod store;
 pub mod vault;
+
+/// The command line itself, for its manual page.
+#[must_use]
+pub fn command() -> clap::Command {
+    arguments::command()
+}

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::{CommandFactory, Parser, parser::ValueSource};
+use clap::parser::ValueSource;
 use mfa_proto::Peer;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::arguments::Arguments;
 use crate::clock_sync::{ClockWatch, clock_state};
 use crate::config::{Source, StoreUrl};
 use crate::daemon::{CLOCK_FLOOR, Daemon, Settings};
@@ -25,23 +26,6 @@ use crate::server::Queue;
 use crate::socket::{Listening, SocketError};
 use crate::store::{self, Moment, StoreError};
 use crate::{log, metrics, server};
-
-/// Keeps second-factor secrets and checks one-time codes for pam_mfa.
-#[derive(Parser, Debug)]
-#[command(name = "mfa-daemon", version, about)]
-struct Arguments {
-    /// The configuration.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
-    config: PathBuf,
-    /// Check the configuration and exit.
-    #[arg(long)]
-    check: bool,
-    /// Log more: what is refused on the socket, too.
-    #[arg(long)]
-    debug: bool,
-}
-
-const DEFAULT_CONFIG: &str = "/etc/mfa/mfa.toml";
 
 /// Exchanges that are computed at once; the other core is for logins.
 const EXCHANGE_WORKERS: usize = 1;
@@ -71,7 +55,7 @@ impl std::error::Error for StartError {}
 /// The whole program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let matches = Arguments::command().get_matches();
+    let matches = crate::command().get_matches();
     let arguments = match <Arguments as clap::FromArgMatches>::from_arg_matches(&matches) {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
