@@ -8,7 +8,7 @@ ARCH = $(shell dpkg --print-architecture)
 DEB = $(T)/debian/mfa_$(VERSION)-1_$(ARCH).deb
 PROGRAMS := $(addprefix $(T)/release/,libpam_mfa.so mfa-daemon mfa)
 
-.PHONY: help demo record test lint advisories fmt bench bench-params build deb clean clean-images
+.PHONY: help demo record test lint advisories fmt bench bench-params build man completions deb clean clean-images
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -59,6 +59,15 @@ build: ## the three programs, release profile
 	cargo build --release --locked --package mfa-daemon --package enroll-cli
 
 $(PROGRAMS): build ;
+
+# Not optimised: that would take longer than all that it does.
+man: ## the manual pages, in target/man
+	@tests/prepare build
+	cargo run --locked --quiet --package mfa-man -- pages docs/man $(T)/man
+
+completions: ## those of bash, zsh and fish, in target/completions
+	@tests/prepare build
+	cargo run --locked --quiet --package mfa-man -- completions $(T)/completions
 
 deb: $(DEB) ## the Debian package
 	@echo $(DEB)
