@@ -46,9 +46,9 @@ pub(super) fn run(
         return Ok(Exit::Done);
     }
     let zone = TimeZone::system();
-    console.result(&status::describe(&status, &zone, console.columns()))?;
+    console.result(&status::describe(&status, &zone))?;
     if !events.is_empty() {
-        let mut table = admin_audit::table().within(console.columns());
+        let mut table = admin_audit::table();
         for event in &events {
             table.push(admin_audit::row(event, &zone));
         }
