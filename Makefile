@@ -32,9 +32,9 @@ lint: ## formatting, clippy, licences, shell scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo deny --log-level error check bans licenses sources
-	tests/comparison
+	tests/named-tests
 	tests/fault-table check
-	shellcheck --severity=warning -x -P . packaging/deb/{postinst,prerm,postrm} tests/prepare tests/comparison \
+	shellcheck --severity=warning -x -P . packaging/deb/{postinst,prerm,postrm} tests/prepare tests/named-tests \
 	  $$(grep -rlE '^#!.*(ba)?sh$$|shellcheck shell=' tests/containers tests/demo)
 
 # Apart from lint: its result changes without a change here, and it fetches a database from GitHub.
