@@ -21,6 +21,7 @@ pub mod rekey;
 pub mod reload;
 pub mod requests;
 pub mod run;
+pub mod sandbox;
 pub mod server;
 pub mod session;
 pub mod socket;

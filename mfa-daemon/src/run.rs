@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,10 +20,12 @@ use crate::arguments::Arguments;
 use crate::clock_sync::{ClockWatch, clock_state};
 use crate::config::{Source, StoreUrl};
 use crate::daemon::{CLOCK_FLOOR, Daemon, Settings};
+use crate::master_key::KeySource;
 use crate::policy::rule::Rule;
 use crate::reload::SettingsError;
+use crate::sandbox::{self, Places, SandboxError};
 use crate::server::Queue;
-use crate::socket::{Listening, SocketError};
+use crate::socket::{self, Listening, Passed, SocketError};
 use crate::store::{self, Moment, StoreError};
 use crate::{log, metrics, server};
 
@@ -36,6 +38,7 @@ enum StartError {
     Settings(SettingsError),
     Store(StoreError),
     Socket(SocketError),
+    Sandbox(SandboxError),
     System(&'static str, std::io::Error),
 }
 
@@ -45,6 +48,7 @@ impl fmt::Display for StartError {
             Self::Settings(error) => write!(f, "{error}"),
             Self::Store(error) => write!(f, "{error}"),
             Self::Socket(error) => write!(f, "{error}"),
+            Self::Sandbox(error) => write!(f, "{error}"),
             Self::System(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -110,9 +114,12 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
     let at = Moment { now: clock(), skew: config.token.skew_steps.get() };
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let key = config.master_key.source(credentials.as_deref());
+    let passed = Passed::take().map_err(StartError::Socket)?;
+    shut_in(source, &settings, &key, &passed)?;
     let (store, vault, _lock) =
         store::open(database, &key, at, &metrics).map_err(StartError::Store)?;
-    let mut listening = Listening::new(config.socket.as_path()).map_err(StartError::Socket)?;
+    let mut listening =
+        Listening::new(passed, config.socket.as_path()).map_err(StartError::Socket)?;
     let queue = listening.queue();
     let for_metrics = metrics_listener(listening.take_metrics(), config.metrics.listen.get());
     let (listener, _removal) = listening.split();
@@ -134,6 +141,35 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
     });
     daemon.clock_watch.look(uptime());
     runtime.block_on(serve(listener, queue, for_metrics, daemon, signals))
+}
+
+/// Leaves the daemon its own files and no program to run. Comes before any thread is started: it
+/// holds for this one and those that it starts.
+fn shut_in(
+    source: &Source,
+    settings: &Settings,
+    key: &KeySource,
+    passed: &Passed,
+) -> Result<(), StartError> {
+    let StoreUrl::Sqlite(database) = &settings.config.store.url;
+    let mut written = store::make_directories(database, key).map_err(StartError::Store)?;
+    if let Some(directory) = passed.missing(settings.config.socket.as_path()) {
+        socket::make_directory(directory).map_err(StartError::Socket)?;
+        written.push(directory.to_owned());
+    }
+    // Whole directories: a file that an editor puts into another's place is read by a reload.
+    let group = Some(settings.config.exchange.group.as_str()).filter(|name| name.starts_with('/'));
+    let files = [Some(source.path.as_path()), group.map(Path::new)].into_iter().flatten();
+    let directories = files.filter_map(|file| {
+        let directory = std::path::absolute(file).ok()?.parent()?.to_owned();
+        directory.exists().then_some(directory)
+    });
+    let places = Places { written, read: directories.collect() };
+    let confined = sandbox::confine(&places).map_err(StartError::Sandbox)?;
+    if !confined.files {
+        warn!("this kernel has no Landlock; what the daemon can write to is up to its user alone");
+    }
+    Ok(())
 }
 
 /// Those that mean something here.

@@ -26,6 +26,13 @@ pub struct Listening {
     metrics: Option<TcpListener>,
 }
 
+/// What systemd passes.
+#[derive(Default)]
+pub struct Passed {
+    requests: Option<UnixListener>,
+    metrics: Option<TcpListener>,
+}
+
 struct Own {
     path: PathBuf,
     _lock: Flock<File>,
@@ -58,13 +65,13 @@ impl fmt::Display for SocketError {
 impl std::error::Error for SocketError {}
 
 impl Listening {
-    /// Takes systemd's sockets (`LISTEN_FDS`, sd_listen_fds(3)) or makes one at `path`.
+    /// Takes systemd's socket or makes one at `path`.
     ///
     /// # Errors
     /// [`SocketError`].
-    pub fn new(path: &Path) -> Result<Self, SocketError> {
-        let (passed, metrics) = passed().map_err(SocketError::Passed)?;
-        let (listener, own) = match passed {
+    pub fn new(passed: Passed, path: &Path) -> Result<Self, SocketError> {
+        let Passed { requests, metrics } = passed;
+        let (listener, own) = match requests {
             Some(listener) => (listener, None),
             None => {
                 let (listener, own) = bind(path)?;
@@ -96,25 +103,52 @@ impl Listening {
     }
 }
 
-/// Those of systemd, told apart by their families: the order of several units is not fixed.
-fn passed() -> io::Result<(Option<UnixListener>, Option<TcpListener>)> {
-    let mut sockets = ListenFd::from_env();
-    let (mut requests, mut metrics) = (None, None);
-    for index in 0..sockets.len() {
-        let doubled = match sockets.take_unix_listener(index) {
-            Ok(socket) => std::mem::replace(&mut requests, socket).is_some(),
-            Err(neither) => {
-                let socket = sockets.take_tcp_listener(index).map_err(|_| neither)?;
-                std::mem::replace(&mut metrics, socket).is_some()
-            }
-        };
-        if doubled {
-            return Err(io::Error::other(
-                "there are two of a kind; one ListenStream= is served for requests and one for metrics",
-            ));
-        }
+impl Passed {
+    /// Takes over what `LISTEN_FDS` says, sd_listen_fds(3).
+    ///
+    /// # Errors
+    /// [`SocketError::Passed`].
+    pub fn take() -> Result<Self, SocketError> {
+        Self::from(ListenFd::from_env()).map_err(SocketError::Passed)
     }
-    Ok((requests, metrics))
+
+    /// Told apart by their families: the order of several units is not fixed.
+    fn from(mut sockets: ListenFd) -> io::Result<Self> {
+        let mut passed = Self::default();
+        for index in 0..sockets.len() {
+            let doubled = match sockets.take_unix_listener(index) {
+                Ok(socket) => std::mem::replace(&mut passed.requests, socket).is_some(),
+                Err(neither) => {
+                    let socket = sockets.take_tcp_listener(index).map_err(|_| neither)?;
+                    std::mem::replace(&mut passed.metrics, socket).is_some()
+                }
+            };
+            if doubled {
+                return Err(io::Error::other(
+                    "there are two of a kind; one ListenStream= is served for requests and one for metrics",
+                ));
+            }
+        }
+        Ok(passed)
+    }
+
+    /// The directory that a socket has to be made in; none where systemd passed one.
+    #[must_use]
+    pub fn missing<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        if self.requests.is_some() { None } else { path.parent() }
+    }
+}
+
+/// Makes the directory of a socket where it is not there.
+///
+/// # Errors
+/// [`SocketError`].
+pub fn make_directory(directory: &Path) -> Result<(), SocketError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(directory)
+        .map_err(|error| SocketError::Path(directory.to_owned(), error))
 }
 
 struct Removal(Option<Own>);
@@ -131,7 +165,7 @@ impl Drop for Removal {
 fn bind(path: &Path) -> Result<(UnixListener, Own), SocketError> {
     let failed = |error| SocketError::Path(path.to_owned(), error);
     if let Some(directory) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o755).create(directory).map_err(failed)?;
+        make_directory(directory)?;
         let found = fs::symlink_metadata(directory).map_err(failed)?;
         if found.permissions().mode() & 0o022 != 0 {
             return Err(failed(io::Error::other(

@@ -272,3 +272,13 @@ fn a_socket_passed_by_systemd_is_used_and_left_in_place() {
     assert!(path.exists(), "systemd's socket was removed");
     assert!(!trial.path("run/mfa.sock").exists());
 }
+
+#[test]
+fn a_daemon_without_a_unit_shuts_itself_in() {
+    let trial = Trial::start();
+    let status = fs::read_to_string(format!("/proc/{}/status", trial.pid())).unwrap();
+    for line in ["NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(status.lines().any(|found| found == line), "{line} in {status}");
+    }
+    assert!(!trial.log().contains("Landlock"), "{}", trial.log());
+}

@@ -45,7 +45,7 @@ use crate::policy::lockout::LockoutRules;
 use crate::policy::record::Record;
 
 pub(crate) use self::open::beside;
-pub use self::open::{Moment, StoreLock, open};
+pub use self::open::{Moment, StoreLock, make_directories, open};
 
 /// The handle that requests use.
 pub struct Store {

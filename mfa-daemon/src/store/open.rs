@@ -52,13 +52,10 @@ pub fn open(
     at: Moment,
     metrics: &Arc<Metrics>,
 ) -> Result<(Store, Vault, StoreLock), StoreError> {
-    make_directory(database)?;
-    if let KeySource::File(file) = source {
-        if database == file {
-            return Err(StoreError::SamePath(database.to_owned()));
-        }
-        make_directory(file)?;
+    if matches!(source, KeySource::File(file) if database == file) {
+        return Err(StoreError::SamePath(database.to_owned()));
     }
+    make_directories(database, source)?;
     let lock = lock(database)?;
     restore::clear(database);
     let key = source.load()?;
@@ -203,14 +200,27 @@ fn sync_directory(file: &Path) -> Result<(), StoreError> {
         .map_err(|error| StoreError::Directory(directory.to_owned(), error))
 }
 
-/// The directory of a file.
-fn make_directory(file: &Path) -> Result<(), StoreError> {
-    let directory = file.parent().unwrap_or(Path::new("/"));
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(|error| StoreError::Directory(directory.to_owned(), error))
+/// Makes the directories of the database and of its key, where they are not there, and says which
+/// they are.
+///
+/// # Errors
+/// [`StoreError::Directory`].
+pub fn make_directories(database: &Path, source: &KeySource) -> Result<Vec<PathBuf>, StoreError> {
+    let key = match source {
+        KeySource::File(file) => Some(file.as_path()),
+        KeySource::Credential { .. } => None,
+    };
+    let mut made = Vec::new();
+    for file in [Some(database), key].into_iter().flatten() {
+        let directory = file.parent().unwrap_or(Path::new("/"));
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| StoreError::Directory(directory.to_owned(), error))?;
+        made.push(directory.to_owned());
+    }
+    Ok(made)
 }
 
 /// The database must be nobody else's to read; SQLite gives its `-wal` the same mode.

@@ -71,7 +71,7 @@ impl Blank {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_EXRESCODE;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = connect(path, flags)?;
         // Longer than any commit of ours, shorter than a login waits.
         connection.busy_timeout(Duration::from_secs(3))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -90,7 +90,7 @@ impl Blank {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_EXRESCODE;
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = connect(path, flags)?;
         // Whoever made it may have put anything into it.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
@@ -205,6 +205,14 @@ pub(super) const USERS: &str = "CREATE TABLE user (
              CREATE TABLE held (name TEXT NOT NULL PRIMARY KEY, sealed BLOB NOT NULL)
                  STRICT, WITHOUT ROWID;";
 
+/// Opens a file. What does not fit SQLite's caches stays in memory: the daemon has no other directory
+/// than that of the database to write to, and what is in there is counted upon.
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
 fn pragma(connection: &Connection, name: &str) -> Result<i64, StoreError> {
     Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
 }
@@ -224,7 +232,7 @@ impl Sqlite {
     /// [`StoreError`].
     pub(super) fn open_reader(path: &Path, keys: Arc<Keyring>) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = connect(path, flags)?;
         connection.busy_timeout(Duration::from_secs(3))?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(Self { connection, keys, mark: Cell::default(), lost: HashSet::new() })

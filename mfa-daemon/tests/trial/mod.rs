@@ -94,9 +94,12 @@ impl Trial {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.running.as_ref().unwrap().id()).unwrap())
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = self.running.as_ref().unwrap().id();
-        kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
+        kill(self.pid(), signal).unwrap();
     }
 
     /// Sends the signal and waits for the end.
