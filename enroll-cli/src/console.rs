@@ -2,14 +2,19 @@
 //! The terminal: results to stdout, everything else to stderr, codes from the keyboard or, where
 //! that is none, from a line of standard input.
 
+mod colours;
 mod hidden;
+mod private_screen;
+mod signals;
 
 use std::io::{self, IsTerminal, Stderr, Stdout, Write};
 use std::os::fd::AsFd;
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::AutoStream;
 use mfa_proto::TypedCode;
+use mfa_qr::Ink;
 use nix::errno::Errno;
+use nix::sys::signal::{Signal, raise};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -17,12 +22,24 @@ use crate::arguments::{Global, When};
 use crate::failure::Failure;
 use crate::messages;
 
+pub(crate) use colours::of_usage as colours_of_usage;
+use colours::{Environment, choice};
+use private_screen::{Answered, PrivateScreen};
+
 /// Where a command reads and writes.
 pub(crate) struct Console {
     out: AutoStream<Stdout>,
     err: AutoStream<Stderr>,
+    ink: Ink,
     json: bool,
     quiet: bool,
+    /// Whether the terminal understands more than lines.
+    is_dumb: bool,
+}
+
+/// What is shown above a question until it is answered, and nowhere afterwards.
+pub(crate) struct PrivatePage {
+    screen: Option<PrivateScreen>,
 }
 
 /// The window's size.
@@ -34,16 +51,21 @@ pub(crate) struct Window {
 
 impl Console {
     pub(crate) fn new(global: &Global) -> Self {
-        let choice = match global.color {
-            When::Auto => ColorChoice::Auto,
-            When::Always => ColorChoice::Always,
-            When::Never => ColorChoice::Never,
-        };
+        let environment = Environment::of_process();
+        let choice = |is_terminal| choice(global.color, is_terminal, environment);
         Self {
-            out: AutoStream::new(io::stdout(), choice),
-            err: AutoStream::new(io::stderr(), choice),
+            out: AutoStream::new(io::stdout(), choice(io::stdout().is_terminal())),
+            err: AutoStream::new(io::stderr(), choice(io::stderr().is_terminal())),
+            // Black and white are what a QR code is, no decoration: a light ground without them shows
+            // it inverted, which not every phone reads.
+            ink: match global.color {
+                When::Never => Ink::Plain,
+                When::Auto if environment.is_dumb => Ink::Plain,
+                When::Auto | When::Always => Ink::Colours,
+            },
             json: global.json,
             quiet: global.quiet,
+            is_dumb: environment.is_dumb,
         }
     }
 
@@ -52,9 +74,14 @@ impl Console {
         self.json
     }
 
-    /// Whether colours reach stdout.
-    pub(crate) fn has_colours(&self) -> bool {
-        self.out.current_choice() != ColorChoice::Never
+    /// How a QR code is drawn.
+    pub(crate) fn ink(&self) -> Ink {
+        self.ink
+    }
+
+    /// Whether results stand alone.
+    pub(crate) fn quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Whether somebody can read stdout.
@@ -65,6 +92,11 @@ impl Console {
     /// Whether progress may be drawn.
     pub(crate) fn shows_progress(&self) -> bool {
         !self.quiet && !self.json && io::stderr().is_terminal()
+    }
+
+    /// Whether a line of stdout can be written again.
+    pub(crate) fn can_redraw(&self) -> bool {
+        self.is_watched() && !self.json && !self.is_dumb
     }
 
     /// Whether somebody can be asked.
@@ -81,6 +113,24 @@ impl Console {
     /// A result. The error is told: a result that nobody got is a failure.
     pub(crate) fn result(&mut self, text: &str) -> Result<(), Failure> {
         writeln!(self.out, "{text}").and_then(|()| self.out.flush()).map_err(Failure::Output)
+    }
+
+    /// The columns that a table has.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        self.window().map(|window| window.columns)
+    }
+
+    /// A result whose colours belong to it.
+    pub(crate) fn drawing(&mut self, line: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Failure::Output)
+    }
+
+    /// A result in the place of the line that stands there.
+    pub(crate) fn line_again(&mut self, text: &str) -> Result<(), Failure> {
+        // Back to the line's start, and clear it (ECMA-48: EL).
+        let mut out = io::stdout().lock();
+        write!(out, "\r\x1b[K{text}").and_then(|()| out.flush()).map_err(Failure::Output)
     }
 
     /// A result without its line end.
@@ -146,6 +196,44 @@ impl Console {
             match typed_code(&line) {
                 Err(Failure::NoCode) if self.can_ask() => {}
                 settled => return settled,
+            }
+        }
+    }
+
+    /// A page that is erased once its question is answered, where the terminal can do that.
+    pub(crate) fn private_page(&self) -> Option<PrivatePage> {
+        let possible = self.can_ask() && !self.json && !self.is_dumb && self.window().is_some();
+        possible.then_some(PrivatePage { screen: None })
+    }
+
+    /// A code that is only good once it has been typed, below the lines that `drawn` makes for the
+    /// window. An empty line draws them anew. The page stays until it is dropped.
+    pub(crate) fn ask_below(
+        &mut self,
+        page: &mut PrivatePage,
+        prompt: &str,
+        drawn: impl Fn(Window) -> Vec<Zeroizing<String>>,
+    ) -> Result<TypedCode, Failure> {
+        loop {
+            let window = self.window().ok_or(Failure::NoDisplay)?;
+            let lines = drawn(window);
+            if page.screen.is_none() {
+                page.screen = Some(PrivateScreen::open(window)?);
+            }
+            let Some(screen) = &mut page.screen else { return Err(Failure::NoDisplay) };
+            match screen.ask(&lines, prompt, window)? {
+                Answered::Line(line) => match typed_code(&line) {
+                    Err(Failure::NoCode) => {}
+                    settled => return settled,
+                },
+                Answered::End => return Err(Failure::NoCode),
+                Answered::Signal(signal) => {
+                    page.screen = None;
+                    if signal != Signal::SIGTSTP {
+                        self.complain(messages::INTERRUPTED);
+                    }
+                    raise(signal).map_err(|error| Failure::Input(error.into()))?;
+                }
             }
         }
     }

@@ -29,13 +29,15 @@ mod weakness;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 /// Runs the command line of this process.
 #[must_use]
 pub fn run() -> ExitCode {
     keep_memory_private();
-    let arguments = arguments::Arguments::parse();
+    let matches = command().color(console::colours_of_usage()).get_matches();
+    let arguments =
+        arguments::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let mut console = console::Console::new(&arguments.global);
     match commands::run(arguments, &mut console) {
         Ok(exit) => exit.into(),

@@ -304,6 +304,19 @@ fn colours_come_only_where_they_are_wanted() {
 }
 
 #[test]
+fn nothing_in_the_environment_colours_a_pipe() {
+    for arguments in
+        [&["--help"][..], &["enroll", "--help"], &["enrol"], &["--socket", "/none", "status"]]
+    {
+        let mut command = mfa();
+        command.args(arguments).env("CLICOLOR_FORCE", "1").env("FORCE_COLOR", "1");
+        let output = command.env("TERM", "xterm-256color").output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        assert!(!said.is_empty() && !said.contains(&0x1b), "{arguments:?}");
+    }
+}
+
+#[test]
 fn completions_exist_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = run(&["completions", shell]);

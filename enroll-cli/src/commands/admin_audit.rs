@@ -32,7 +32,7 @@ pub(super) fn run(audit: Audit, daemon: &Daemon, console: &mut Console) -> Resul
     let now = clock::now()?;
     let since = audit.since.map_or(0, |since| since.unix_seconds(now, &zone));
     let mut pages = Pages::new(AdminAudit { since, user: audit.user, ..AdminAudit::default() });
-    let mut output = Output { table: table(), zone, has_heading: false };
+    let mut output = Output { table: table().within(console.columns()), zone, has_heading: false };
     output.further(&mut pages, &mut daemon.connect()?, console)?;
     if !output.has_heading && !console.json() && !audit.follow {
         console.note(messages::NO_ENTRIES);

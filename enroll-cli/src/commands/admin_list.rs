@@ -31,7 +31,7 @@ pub(super) fn run(list: &List, daemon: &Daemon, console: &mut Console) -> Result
             && list.state.is_none_or(|state| is(user, state))
     };
     let collects = list.sort != SortBy::Name || list.reverse;
-    let mut output = Output::new();
+    let mut output = Output::new(console.columns());
     let mut collected = Vec::new();
     let mut anybody = false;
     each_page(daemon, |mut users| {
@@ -113,9 +113,9 @@ struct Output {
 }
 
 impl Output {
-    fn new() -> Self {
+    fn new(columns: Option<usize>) -> Self {
         let table = Table::new(["USER", "TOKENS", "FAILURES", "LOCKED", "CREATED", "LAST USED"]);
-        Self { table, zone: TimeZone::system(), written: 0 }
+        Self { table: table.within(columns), zone: TimeZone::system(), written: 0 }
     }
 
     fn write(&mut self, users: &[UserStatus], console: &mut Console) -> Result<(), Failure> {

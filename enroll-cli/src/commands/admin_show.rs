@@ -46,9 +46,9 @@ pub(super) fn run(
         return Ok(Exit::Done);
     }
     let zone = TimeZone::system();
-    console.result(&status::describe(&status, &zone))?;
+    console.result(&status::describe(&status, &zone, console.columns()))?;
     if !events.is_empty() {
-        let mut table = admin_audit::table();
+        let mut table = admin_audit::table().within(console.columns());
         for event in &events {
             table.push(admin_audit::row(event, &zone));
         }

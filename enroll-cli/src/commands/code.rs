@@ -57,14 +57,13 @@ fn print(code: &Code, left: Option<u64>, console: &mut Console) -> Result<(), Fa
 
 /// Until Ctrl-C, or until nobody reads any more.
 fn watch(token: &OtpUri, period: Period, console: &mut Console) -> Result<(), Failure> {
-    let redraw = console.is_watched() && !console.json();
+    let redraw = console.can_redraw();
     let mut shown = None;
     loop {
         let now = clock::now()?;
         let (code, left) = (code_at(token, period, now), left(period, now));
         if redraw {
-            // Back to the line's start, and clear it (ECMA-48: EL).
-            console.part(&format!("\r\x1b[K{}  {left} s", code.as_str()))?;
+            console.line_again(&format!("{}  {left} s", code.as_str()))?;
         } else if shown.replace(step(now, period)) != Some(step(now, period)) {
             print(&code, Some(left), console)?;
         }

@@ -33,7 +33,7 @@ pub(super) fn run(
     if console.json() {
         console.object(&status)?;
     } else {
-        console.result(&describe(&status, &TimeZone::system()))?;
+        console.result(&describe(&status, &TimeZone::system(), console.columns()))?;
         console.explain(&messages::explain_shows(user.as_str()))?;
     }
     Ok(Exit::Done)
@@ -48,7 +48,7 @@ pub(super) fn lock(status: &UserStatus) -> Option<String> {
 }
 
 /// One fact a line.
-pub(super) fn describe(status: &UserStatus, zone: &TimeZone) -> String {
+pub(super) fn describe(status: &UserStatus, zone: &TimeZone, columns: Option<usize>) -> String {
     let mut lines = Vec::new();
     if status.damaged {
         return messages::damaged(status.user.as_str());
@@ -56,7 +56,7 @@ pub(super) fn describe(status: &UserStatus, zone: &TimeZone) -> String {
     if status.tokens.is_empty() {
         lines.push(format!("{} has no token. `mfa enroll` makes one.", status.user));
     } else {
-        lines.push(tokens(&status.tokens, zone));
+        lines.push(tokens(&status.tokens, zone, columns));
         lines.extend(status.tokens.iter().flat_map(peculiarities));
         lines.push(format!("Recovery codes left: {}.", status.recovery_codes_left));
     }
@@ -95,9 +95,9 @@ pub(super) fn describe(status: &UserStatus, zone: &TimeZone) -> String {
     lines.join("\n")
 }
 
-fn tokens(tokens: &[TokenStatus], zone: &TimeZone) -> String {
-    let mut table =
-        Table::new(["TOKEN", "MOVES BY", "ALGORITHM", "DIGITS", "CREATED", "LAST USED"]);
+fn tokens(tokens: &[TokenStatus], zone: &TimeZone, columns: Option<usize>) -> String {
+    let headings = ["TOKEN", "MOVES BY", "ALGORITHM", "DIGITS", "CREATED", "LAST USED"];
+    let mut table = Table::new(headings).within(columns);
     for token in tokens {
         table.push([
             token.name.clone(),
@@ -168,7 +168,7 @@ pub(super) mod tests {
     #[test]
     fn the_status_says_what_there_is_and_nothing_that_is_not() {
         assert_eq!(
-            describe(&plain(), &TimeZone::UTC),
+            describe(&plain(), &TimeZone::UTC, None),
             "TOKEN  MOVES BY    ALGORITHM  DIGITS  CREATED           LAST USED\n\
              phone  time, 30 s  SHA1       6       2026-11-01 00:00  never\n\
              Recovery codes left: 9."
@@ -177,7 +177,7 @@ pub(super) mod tests {
         none.tokens.clear();
         none.locked_hard = true;
         assert_eq!(
-            describe(&none, &TimeZone::UTC),
+            describe(&none, &TimeZone::UTC, None),
             "alice has no token. `mfa enroll` makes one.\nLocked: until unlocked."
         );
     }
@@ -202,7 +202,7 @@ pub(super) mod tests {
             value: "SHA256:abc".into(),
             seconds_left: 90,
         }];
-        let text = describe(&status, &TimeZone::UTC);
+        let text = describe(&status, &TimeZone::UTC, None);
         let (_, facts) = text.split_once("never\n").unwrap();
         assert_eq!(
             facts,

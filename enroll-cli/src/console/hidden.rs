@@ -3,21 +3,14 @@
 //! whatever ends the question: a signal that would end or stop the process waits for that.
 
 use std::io;
-use std::os::fd::AsFd;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
+use super::signals::HeldSignals;
 use super::{Line, read_line};
 use crate::failure::Failure;
-
-/// What a terminal or its end sends.
-const SIGNALS: [Signal; 5] =
-    [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP];
 
 /// Asks until a line is there; `None` at the end of the input. `prompt` is shown again where the
 /// process was stopped and goes on.
@@ -58,39 +51,6 @@ impl QuietTerminal {
 impl Drop for QuietTerminal {
     fn drop(&mut self) {
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
-    }
-}
-
-/// Signals that wait until this is dropped.
-struct HeldSignals {
-    descriptor: SignalFd,
-    before: SigSet,
-}
-
-impl HeldSignals {
-    fn hold() -> Result<Self, Errno> {
-        let signals: SigSet = SIGNALS.into_iter().collect();
-        let descriptor = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
-        let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        Ok(Self { descriptor, before })
-    }
-
-    /// Waits for input; `false` where a signal came first. It is left pending.
-    fn wait_for_stdin(&self) -> Result<bool, Errno> {
-        let stdin = io::stdin();
-        let mut sources = [
-            PollFd::new(stdin.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN),
-        ];
-        poll(&mut sources, PollTimeout::NONE)?;
-        let [_, signal] = sources;
-        Ok(!signal.any().unwrap_or(false))
-    }
-}
-
-impl Drop for HeldSignals {
-    fn drop(&mut self) {
-        let _ = self.before.thread_set_mask();
     }
 }
 

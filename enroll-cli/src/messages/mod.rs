@@ -18,7 +18,9 @@ use crate::weakness::{Place, Weakness};
 pub(crate) const WARNING: &str = "warning";
 pub(crate) const ASK_CURRENT: &str = "Current one-time code: ";
 pub(crate) const ASK_INVITE: &str = "Invite code: ";
-pub(crate) const ASK_FIRST: &str = "First code: ";
+pub(crate) const SCAN: &str = "Scan this with an authenticator app, or type the key into it:";
+pub(crate) const ASK_FIRST: &str = "The code that it shows now: ";
+pub(crate) const INTERRUPTED: &str = "Interrupted; nothing was changed.";
 pub(crate) const ASK_CODE: &str = "One-time code: ";
 pub(crate) const ASK_YES: &str = "Go on? Type yes: ";
 pub(crate) const NOBODY: &str = "Nobody is known yet.";
@@ -51,7 +53,7 @@ pub(crate) const ROTATION_DUE: &str = "The token is due for a new secret: `mfa r
 pub(crate) const RECOVERY_RENEWED: &str =
     "New recovery codes; the old ones are void. Each is good once and shown once:";
 pub(crate) const RECOVERY: &str =
-    "Recovery codes, each good once and shown once. Keep them off this machine:";
+    "Recovery codes, shown once; each logs you in once without the token. Keep them elsewhere:";
 pub(crate) const CODES_LOST: &str = "The token is active, but the daemon's answer with the recovery \
                                      codes was lost. If you have none, `mfa recovery-codes` makes new ones.";
 pub(crate) const RECOVERY_STAYS: &str =
@@ -82,33 +84,22 @@ pub(crate) fn use_params(path: &Path) -> String {
     )
 }
 
-pub(crate) fn scan(account: &str) -> String {
-    format!("Add the token of {} to your authenticator: scan the code, or type", printable(account))
+pub(crate) fn type_key(moves: &str) -> String {
+    format!("Type this key into an authenticator app ({moves}):")
 }
 
-pub(crate) fn type_secret(account: &str, moves: &str) -> String {
-    format!(
-        "Add the token of {} to your authenticator, by hand ({moves}), with this secret:",
-        printable(account)
-    )
-}
-
-pub(crate) fn narrow(needed: usize, columns: usize) -> String {
-    format!(
-        "The QR code needs {needed} columns and this window has {columns}; widen it and begin \
-         again for a picture."
-    )
-}
-
-pub(crate) fn low(needed: usize, rows: usize) -> String {
-    format!("The QR code needs {needed} lines and this window has {rows}; enlarge it to scan.")
+pub(crate) fn enlarge((columns, rows): (usize, usize), again: bool) -> String {
+    if again {
+        format!("For a QR code, enlarge the window to {columns} by {rows} and press Enter.")
+    } else {
+        format!("A QR code needs a window of {columns} columns.")
+    }
 }
 
 pub(crate) fn wrong_first(tries_left: u8) -> String {
     let tries = if tries_left == 1 { "try" } else { "tries" };
     format!(
-        "That is not the code of the new token. Wait for the next one; is the phone's clock right? \
-         {tries_left} {tries} left."
+        "Wrong code. Wait for the next one; is the phone's clock right? {tries_left} {tries} left."
     )
 }
 

@@ -165,6 +165,38 @@ fn every_command_writes_the_fields_that_are_documented() {
     assert_eq!(documented.compared, all, "every section is compared");
 }
 
+/// The commands without commands of their own below `command`, each with `before` in front.
+fn leaves(before: &str, command: &clap::Command, found: &mut Vec<(String, clap::Command)>) {
+    let name = format!("{before}{}", command.get_name());
+    let below: Vec<_> =
+        command.get_subcommands().filter(|below| below.get_name() != "help").collect();
+    if below.is_empty() {
+        found.push((name.clone(), command.clone()));
+    }
+    below.iter().for_each(|below| leaves(&format!("{name} "), below, found));
+}
+
+#[test]
+fn every_command_takes_json_and_has_a_section_that_is_compared_or_says_why_not() {
+    let documented = Documented::read();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/json.md");
+    let text = fs::read_to_string(path).unwrap();
+    let (_, exceptions) = text.split_once("Without JSON:").unwrap();
+    let exceptions = exceptions.split_once("\n\n").unwrap().0;
+    let mut command = enroll_cli::command();
+    command.build();
+    let mut found = Vec::new();
+    leaves("", &command, &mut found);
+    assert!(found.len() > 25, "{}", found.len());
+    for (name, command) in found {
+        assert!(command.get_arguments().any(|argument| argument.get_id() == "json"), "{name}");
+        let quoted = [format!("`{name}`"), format!("`{name} ")];
+        let stands_in = |text: &str| quoted.iter().any(|name| text.contains(name.as_str()));
+        let is_compared = documented.sections.keys().any(|section| stands_in(section));
+        assert_ne!(is_compared, stands_in(exceptions), "{name} in docs/json.md");
+    }
+}
+
 #[test]
 fn the_comparison_finds_what_is_missing_and_what_is_new() {
     let fields: Fields = [("a", true), ("b", false), ("b[].c", true), ("f", true), ("f.*", false)]

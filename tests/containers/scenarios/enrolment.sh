@@ -43,7 +43,7 @@ case_a_phone_enrolled_from_the_terminal_gives_codes_that_log_in() {
     local user secret
     user=$(fresh_user)
     # shellcheck disable=SC2016
-    "$guest/dialogue" "First code: " 'run:printf %s "$SCREEN" | tr -d "\r" |
+    "$guest/dialogue" "shows now: " 'run:printf %s "$SCREEN" | tr -d "\r" |
         grep -xE "([A-Z2-7]{4} ?)+" | tr -d " \n" >'"$state/$user.secret
         oathtool --totp -b @$state/$user.secret" -- runuser -u "$user" -- mfa enroll
     secret=$state/$user.secret

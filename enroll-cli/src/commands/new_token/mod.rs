@@ -8,13 +8,16 @@
 //! input where that is no terminal. With `--save-token` nothing is read and both come at the end;
 //! `saved_to` is there only then. What the daemon wants to be shown before is read first.
 
+mod layout;
 mod show;
 
 use std::path::Path;
 
 use mfa_crypto::{Code, Moving, OtpUri, hotp, step};
 use mfa_proto::{SecretText, TypedCode, UserName};
+use mfa_qr::Picture;
 
+use self::layout::Sheet;
 use crate::arguments::{Display, When};
 use crate::channel::{Channel, Confirmation};
 use crate::clock;
@@ -123,34 +126,56 @@ impl NewToken<'_> {
         Ok(kept?)
     }
 
-    /// Shows the secret and asks for its first code until it is right or the daemon gives up.
+    /// Shows the secret and asks for its first code until it is right or the daemon gives up. On a
+    /// terminal the secret is gone from it when that is done.
     fn confirm_by_person(
         &mut self,
         address: &SecretText,
         token: &OtpUri,
         qr: When,
     ) -> Result<(), Failure> {
+        let picture = match qr {
+            When::Never => None,
+            _ => Some(Picture::of_otpauth(address.as_str()).map_err(Failure::Qr)?),
+        };
+        let (ink, quiet) = (self.console.ink(), self.console.quiet());
+        let picture = picture.as_ref();
+        let sheet = Sheet { token, picture, qr, ink, quiet };
+        let mut page = self.console.private_page();
         if self.console.json() {
             self.pending(address, token)?;
-        } else {
-            self.show(address, token, qr)?;
+        } else if page.is_none() {
+            self.print(&sheet)?;
         }
+        let mut note: Option<String> = None;
         loop {
-            let code = self.console.ask(messages::ASK_FIRST)?;
+            let code = match &mut page {
+                Some(page) => self.console.ask_below(page, messages::ASK_FIRST, |window| {
+                    sheet.lines(window, note.as_deref())
+                })?,
+                None => {
+                    note.take().into_iter().for_each(|note| self.console.note(&note));
+                    self.console.ask(messages::ASK_FIRST)?
+                }
+            };
             self.channel.refresh(self.daemon)?;
             match self.channel.confirm(&self.name, code) {
                 Ok(Confirmation::Confirmed(recovery_codes)) => {
+                    drop(page);
                     return self.active(Some(&recovery_codes), None);
                 }
                 Ok(Confirmation::Wrong(0)) => return Err(Failure::NotConfirmed),
                 Ok(Confirmation::Wrong(tries_left)) => {
-                    self.console.note(&messages::wrong_first(tries_left));
+                    note = Some(messages::wrong_first(tries_left));
                 }
                 Err(failure) => match self.settle(failure)? {
-                    Settled::Active => return self.active(None, None),
+                    Settled::Active => {
+                        drop(page);
+                        return self.active(None, None);
+                    }
                     Settled::Unknown(cause) => return Err(Failure::unknown(cause, None)),
                     Settled::Pending(failure) => {
-                        self.console.note(&messages::first_code_lost(&failure));
+                        note = Some(messages::first_code_lost(&failure));
                         self.channel.reopen(self.daemon)?;
                     }
                 },

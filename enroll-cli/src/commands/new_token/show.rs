@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use mfa_crypto::{Moving, OtpUri, base32};
+use mfa_crypto::{OtpUri, base32};
 use mfa_proto::{SecretText, TypedCode, UserName};
-use mfa_qr::{Ink, Picture, grouped};
 use serde::Serialize;
 
+use super::layout::Sheet;
 use super::{Change, NewToken};
-use crate::arguments::When;
 use crate::commands::recovery_codes;
+use crate::console::Window;
 use crate::failure::Failure;
 use crate::messages;
 
@@ -33,42 +33,11 @@ enum Event<'a> {
 }
 
 impl NewToken<'_> {
-    /// The picture last: the window then shows it above the prompt.
-    pub(super) fn show(
-        &mut self,
-        address: &SecretText,
-        token: &OtpUri,
-        qr: When,
-    ) -> Result<(), Failure> {
-        let picture = self.picture(address, qr)?;
-        self.console.explain(&match &picture {
-            Some(_) => messages::scan(&token.account),
-            None => messages::type_secret(&token.account, moves(token)),
-        })?;
-        self.console.result(&grouped(&base32(&token.secret)))?;
-        let Some(picture) = picture else { return Ok(()) };
-        match self.console.window() {
-            Some(window) if !picture.is_seen_whole(window.rows) => {
-                self.console.note(&messages::low(picture.rows(), window.rows));
-            }
-            _ => {}
-        }
-        let ink = if self.console.has_colours() { Ink::Colours } else { Ink::Plain };
-        self.console.part(&picture.draw(ink))
-    }
-
-    fn picture(&mut self, address: &SecretText, qr: When) -> Result<Option<Picture>, Failure> {
-        if qr == When::Never {
-            return Ok(None);
-        }
-        let picture = Picture::of_otpauth(address.as_str()).map_err(Failure::Qr)?;
-        match (qr, self.console.window()) {
-            (When::Auto, Some(window)) if !picture.fits(window.columns) => {
-                self.console.note(&messages::narrow(picture.columns(), window.columns));
-                Ok(None)
-            }
-            _ => Ok(Some(picture)),
-        }
+    /// Where the page that is erased afterwards cannot be had: a terminal that only knows lines.
+    pub(super) fn print(&mut self, sheet: &Sheet<'_>) -> Result<(), Failure> {
+        let columns = self.console.columns().unwrap_or(usize::MAX);
+        let endless = Window { columns, rows: usize::MAX };
+        sheet.lines(endless, None).iter().try_for_each(|line| self.console.drawing(line))
     }
 
     pub(super) fn pending(&mut self, address: &SecretText, token: &OtpUri) -> Result<(), Failure> {
@@ -115,12 +84,5 @@ impl NewToken<'_> {
             self.console.explain(&messages::saved(path))?;
         }
         recovery_codes::show(codes, messages::RECOVERY, self.console)
-    }
-}
-
-fn moves(token: &OtpUri) -> &'static str {
-    match token.moving {
-        Moving::Totp { .. } => "time-based",
-        Moving::Hotp { .. } => "counter-based",
     }
 }

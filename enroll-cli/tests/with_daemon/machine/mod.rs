@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A private daemon, the real `mfa` in front of it, and what may stand between them.
 
+pub(crate) mod camera;
 pub(crate) mod proxy;
 pub(crate) mod terminal;
+pub(crate) mod tmux;
 
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};

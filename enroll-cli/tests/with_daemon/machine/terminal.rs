@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 
+use mfa_crypto::OtpUri;
 use nix::pty::{Winsize, openpty};
 
 /// A child on a pseudo terminal, and what it has shown so far.
@@ -56,6 +57,11 @@ impl Terminal {
         &self.shown
     }
 
+    /// The process on the terminal.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn type_line(&mut self, line: &str) {
         self.shown.clear();
         writeln!(self.screen, "{line}").unwrap();
@@ -80,4 +86,34 @@ impl Terminal {
         let code = self.child.wait().unwrap().code().unwrap_or(-1);
         (self.shown, code)
     }
+}
+
+/// What was shown, without what moves the cursor and colours (ECMA-48: CSI).
+pub(crate) fn words(shown: &str) -> String {
+    let mut text = String::new();
+    let mut rest = shown.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\x1b' => {
+                rest.next();
+                let end = rest.by_ref().find(|c| c.is_ascii_alphabetic());
+                // Where the cursor goes elsewhere a new word begins.
+                text.push(if end == Some('m') { '\u{200b}' } else { ' ' });
+            }
+            '▀' | '▄' | '█' => text.push(' '),
+            c => text.push(c),
+        }
+    }
+    text.replace('\u{200b}', "")
+}
+
+/// The token whose secret was shown last, in groups of four.
+pub(crate) fn token_shown(shown: &str) -> OtpUri {
+    let is_group = |word: &&str| {
+        word.len() == 4 && word.bytes().all(|b| b.is_ascii_uppercase() || b"234567".contains(&b))
+    };
+    let text = words(shown);
+    let groups: Vec<&str> = text.split_whitespace().filter(is_group).collect();
+    let secret = groups.last_chunk::<8>().unwrap_or_else(|| panic!("no secret in {text}")).concat();
+    OtpUri::parse(&format!("otpauth://totp/alice?secret={secret}")).unwrap()
 }
