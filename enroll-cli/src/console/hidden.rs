@@ -50,7 +50,9 @@ impl QuietTerminal {
 
 impl Drop for QuietTerminal {
     fn drop(&mut self) {
-        let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
+        // What was typed blind and not sent yet is nobody's to show: a shell would read and echo it
+        // (CVE-2025-64170).
+        let _ = tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &self.before);
     }
 }
 

@@ -29,6 +29,34 @@ fn interrupted(machine: &Machine, arguments: &str, as_nobody: bool, prompt: &str
 }
 
 #[test]
+fn what_was_typed_without_echo_is_left_to_nobody_when_the_question_ends() {
+    let machine = Machine::new();
+    machine.enrolled("alice", "alice.token");
+    let (mfa, go) = (machine.path("mfa"), machine.path("go"));
+    for (question, left) in
+        [(format!("{} verify --user alice", mfa.display()), "[]"), ("cat".to_owned(), "[4711]")]
+    {
+        let script = format!(
+            "{question} </dev/tty & echo asked; until [ -e {go} ]; do sleep 0.05; done; kill $!; \
+             wait $!; stty -icanon -echo min 0 time 2; echo \"left: [$(head -c 9)]\"",
+            go = go.display(),
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]);
+        machine.mfa(&[]).get_envs().for_each(|(name, value)| {
+            command.env(name, value.unwrap());
+        });
+        let mut terminal = Terminal::run(&command, 80, 24);
+        terminal.wait_for(if left == "[]" { "One-time code: " } else { "asked" });
+        terminal.type_text("4711");
+        std::fs::write(&go, "").unwrap();
+        let (shown, _) = terminal.end();
+        assert!(shown.contains(&format!("left: {left}")), "{question}: {shown}");
+        std::fs::remove_file(&go).unwrap();
+    }
+}
+
+#[test]
 fn ctrl_c_in_any_question_leaves_echo_on_and_changes_nothing() {
     let machine =
         Machine::with("[exchange]\ngroup = \"ffdhe2048\"\n[token]\nenrollment = \"invite\"\n");
