@@ -8,7 +8,7 @@ ARCH = $(shell dpkg --print-architecture)
 DEB = $(T)/debian/mfa_$(VERSION)-1_$(ARCH).deb
 PROGRAMS := $(addprefix $(T)/release/,libpam_mfa.so mfa-daemon mfa)
 
-.PHONY: help demo record test lint advisories fmt bench bench-params build man completions deb clean clean-images
+.PHONY: help demo record pictures test lint advisories fmt bench bench-params build man completions deb clean clean-images
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -22,6 +22,11 @@ record: ## the same, recorded as docs/demo.txt and docs/demo.svg
 	@tests/prepare demo
 	@$(MAKE) --no-print-directory deb
 	@tests/demo/record $(DEB)
+
+pictures: ## what people see of mfa, from a real terminal, as docs/pictures/*.svg
+	@tests/prepare demo
+	@$(MAKE) --no-print-directory deb
+	@tests/demo/pictures $(DEB)
 
 test: ## lints, unit, property, integration and container tests
 	@tests/prepare test

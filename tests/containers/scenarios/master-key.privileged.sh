@@ -2,12 +2,13 @@
 # privileges: systemd mounts credentials apart.
 # shellcheck source=tests/containers/guest/cases.sh shell=bash
 . /opt/tests/guest/cases.sh
+# shellcheck source=tests/containers/guest/pages.sh
+. /opt/tests/guest/pages.sh
 
 # systemd mounts a credential in a namespace of its own and counts on the mount to spread. In a container
 # it leaves / as the engine made it, which is private.
 mount --make-rshared /
 
-text=/opt/docs/operations/master-key.md
 drop_in=/etc/systemd/system/mfa.service.d
 
 opens() { accepts "$1" ssh_with 22 "$1" "Password: " "$1-pw" "One-time code: " "$(code_of "$1")"; }
@@ -48,7 +49,7 @@ case_1_a_credential_in_plain_opens_the_same_store() {
 case_2_the_commands_of_the_documentation_encrypt_it() {
     local user
     user=$(enrolled_user)
-    awk '/^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$text" >"$state/commands"
+    commands_of operations/master-key.md >"$state/commands"
     set -x
     # shellcheck disable=SC1091
     . "$state/commands"

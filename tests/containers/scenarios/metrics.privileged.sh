@@ -2,10 +2,11 @@
 # all privileges: without them systemd leaves options out.
 # shellcheck source=tests/containers/guest/cases.sh shell=bash
 . /opt/tests/guest/cases.sh
+# shellcheck source=tests/containers/guest/pages.sh
+. /opt/tests/guest/pages.sh
 
 daemon() { systemctl show -P MainPID mfa.service; }
 page() { curl -s http://127.0.0.1:9464/metrics; }
-commands() { awk '/^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' /opt/docs/operations/metrics.md; }
 
 case_1_nothing_listens_until_it_is_switched_on() {
     systemctl start mfa.service
@@ -16,7 +17,7 @@ case_1_nothing_listens_until_it_is_switched_on() {
 case_2_metrics_are_switched_on_while_users_log_in() {
     local user asked=0 n
     user=$(enrolled_user)
-    commands >"$state/commands"
+    commands_of operations/metrics.md >"$state/commands"
     set -x
     # Requests all the while: each must be answered.
     (

@@ -2,10 +2,10 @@
 # them users log in, where the text says so.
 # shellcheck source=tests/containers/guest/cases.sh shell=bash
 . /opt/tests/guest/cases.sh
-text=/opt/docs/operations.md
+# shellcheck source=tests/containers/guest/pages.sh
+. /opt/tests/guest/pages.sh
 
 with_password() { ssh_with 22 "$1" "Password: " "$1-pw" "One-time code: " "$2"; }
-said() { cat "$state/said"; }
 google_code() { oathtool --totp -b "$(head -n 1 "$state/$1.google")" --now "${2:-0} seconds"; }
 
 alice_logs_in_by_password() { accepts alice ssh_with 22 alice "Password: " alice-pw; }
@@ -108,34 +108,5 @@ the_same_phone_goes_back() {
     accepts u02 ssh_with 2230 u02 "Password: " u02-pw "Verification code: " "$(google_code u02 +30)"
 }
 
-# run_block FILE: commands as root types them; the first one that fails is the end.
-run_block() {
-    bash -euxo pipefail "$1" >"$state/said" 2>&1 && return
-    cat "$state/said"
-    fail "the commands of $(basename "$1") to succeed"
-}
-
-# run_section N: the commands and tests of section N, in their order.
-run_section() {
-    local script=$state/section.sh
-    awk -v wanted="$1" -v blocks="$state/section-$1-block" '
-        /^## / { n++ }
-        n != wanted { next }
-        /^```sh$/ { file = blocks "-" ++count; next }
-        file && /^```$/ { close(file); print "run_block " file; file = ""; next }
-        file { print >file; next }
-        /^<!-- test: / { print $3 }
-    ' "$text" >"$script"
-    grep -q run_block "$script" || fail "commands in section $1"
-    # shellcheck disable=SC1090
-    . "$script"
-}
-
-number=0
-while read -r title; do
-    number=$((number + 1))
-    name=case_$(printf '%02d' $number)_$(tr 'A-Z ' 'a-z_' <<<"$title" | tr -cd 'a-z_')
-    eval "$name() { run_section $number; }"
-done < <(sed -n 's/^## //p' "$text")
-
+page operations.md
 run_cases
