@@ -53,7 +53,7 @@ pub(crate) const ROTATION_DUE: &str = "The token is due for a new secret: `mfa r
 pub(crate) const RECOVERY_RENEWED: &str =
     "New recovery codes; the old ones are void. Each is good once and shown once:";
 pub(crate) const RECOVERY: &str =
-    "Recovery codes, shown once; each logs you in once without the token. Keep them elsewhere:";
+    "Recovery codes, shown only now; each logs you in once. Keep them elsewhere:";
 pub(crate) const CODES_LOST: &str = "The token is active, but the daemon's answer with the recovery \
                                      codes was lost. If you have none, `mfa recovery-codes` makes new ones.";
 pub(crate) const RECOVERY_STAYS: &str =

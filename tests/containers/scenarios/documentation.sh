@@ -21,7 +21,7 @@ as_at_first() {
     cp -a $first/sshd_config.d /etc/ssh
     systemctl reload ssh
     mfa admin reload
-    for user in alice bob robot u01 u02 u03 u04; do mfa admin reset --yes "$user" >/dev/null 2>&1 || true; done
+    for user in root alice bob robot u01 u02 u03 u04; do mfa admin reset --yes "$user" >/dev/null 2>&1 || true; done
 }
 
 # enrols USER: anew, so that no code of before is spent.
@@ -222,6 +222,9 @@ the_new_file_has_both() {
 
 for page in quick-start ssh sudo automation fleet from-google-authenticator from-pam-oath; do
     page $page.md as_at_first
+done
+for page in mfa.1 mfa-daemon.8 mfa.toml.5; do
+    page man/$page.md as_at_first
 done
 page operations/audit.md
 page operations/backup.md
