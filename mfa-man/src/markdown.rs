@@ -235,4 +235,10 @@ mod tests {
         assert_eq!(page("<!-- known -->\n"), Ok(vec![Block::Section("IN".to_owned())]));
         assert_eq!(page("<!-- other -->\n"), Err(PageError::Insertion("other".to_owned())));
     }
+
+    #[test]
+    fn what_is_for_the_tests_of_commands_is_not_shown() {
+        assert_eq!(page("<!-- not run: why -->\n```sh\nx\n```\n"), page("```sh\nx\n```\n"));
+        assert_eq!(page("<!-- test: somebody_logs_in -->\n"), Ok(Vec::new()));
+    }
 }

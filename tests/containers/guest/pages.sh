@@ -28,10 +28,10 @@ page() {
 # `block LINE` and `test FUNCTION`.
 in_order() {
     awk '
-        /^```/ && inside { inside = 0; next }
+        /^ *```/ && inside { inside = 0; next }
         inside { next }
-        /^```sh$/ && !skipped { print n + 0, "block", NR }
-        /^```/ { inside = 1; skipped = 0; next }
+        /^ *```sh$/ && !skipped { print n + 0, "block", NR }
+        /^ *```/ { inside = 1; skipped = 0; next }
         /^##* / { n++; sub(/^#* /, ""); print n, "section", $0 }
         /^<!-- not run: / { skipped = 1 }
         /^<!-- test: / { print n + 0, "test", $3 }
@@ -54,7 +54,7 @@ run_section() {
 
 # run_block FILE LINE: the commands of a block as root types them; the first one that fails is the end.
 run_block() {
-    sed -n "$(($2 + 1)),/^\`\`\`\$/{/^\`\`\`\$/!p}" "$docs/$1" >"$state/block"
+    awk -v first="$2" 'NR > first && /^ *```$/ { exit } NR > first' "$docs/$1" >"$state/block"
     bash -euxo pipefail "$state/block" >"$state/said" 2>&1 3<&- || {
         cat "$state/said"
         fail "the commands of docs/$1:$2 to succeed"

@@ -91,7 +91,7 @@ case_an_enrolment_killed_at_any_message_costs_nobody_the_way_in() {
 case_an_enrolment_killed_at_the_code_prompt_leaves_no_token() {
     local user
     user=$(fresh_user)
-    refuses "$guest/dialogue" "ode: " "run:pkill -KILL -x mfa" -- \
+    refuses "$guest/dialogue" "shows now: " "run:pkill -KILL -x mfa" -- \
         mfa enroll --user "$user" --qr never
     accepts "$user" ssh_with 2223 "$user" "Password: " "$user-pw"
     # The next attempt succeeds, and from then on a code is asked for.
