@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The command line.
 
+mod pam;
+
+pub(crate) use pam::{Disable, Enable, NoService, Pam, PamCommand, Service};
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
@@ -77,6 +81,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Admin,
     },
+    /// Have logins ask for a code, with a way back
+    Pam(Pam),
     /// Make and check groups for the daemon's key exchange (exchange.group); needs no daemon
     Params {
         #[command(subcommand)]

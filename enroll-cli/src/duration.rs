@@ -12,17 +12,24 @@ const DAY: u64 = 86_400;
 /// How long a code of an administrator's may be good, in seconds (`mfa_proto::admin`).
 const ISSUED: RangeInclusive<u64> = MINUTE..=30 * DAY;
 
+/// How long a change of PAM may wait for a login, in seconds.
+const COUNTDOWN: RangeInclusive<u64> = 5..=7 * DAY;
+
 /// How long a code of an administrator's is good.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Validity(u64);
+
+/// How long a change of PAM waits for a login.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Countdown(u64);
 
 /// Why a text is none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum DurationError {
     /// Not a number with a unit.
     Form,
-    /// Too short or too long.
-    Range,
+    /// Too short or too long, with what is possible.
+    Range(&'static str),
 }
 
 impl Validity {
@@ -35,22 +42,45 @@ impl FromStr for Validity {
     type Err = DurationError;
 
     fn from_str(text: &str) -> Result<Self, DurationError> {
-        let seconds = parse(text)?;
-        if ISSUED.contains(&seconds) { Ok(Self(seconds)) } else { Err(DurationError::Range) }
+        within(&ISSUED, "from 1m to 30d", text).map(Self)
     }
+}
+
+impl Countdown {
+    pub(crate) fn seconds(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for Countdown {
+    type Err = DurationError;
+
+    fn from_str(text: &str) -> Result<Self, DurationError> {
+        within(&COUNTDOWN, "from 5s to 7d", text).map(Self)
+    }
+}
+
+fn within(
+    range: &RangeInclusive<u64>,
+    possible: &'static str,
+    text: &str,
+) -> Result<u64, DurationError> {
+    let seconds = parse(text)?;
+    if range.contains(&seconds) { Ok(seconds) } else { Err(DurationError::Range(possible)) }
 }
 
 impl fmt::Display for DurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Form => "a number and a unit are needed: 90s, 15m, 1h or 7d",
-            Self::Range => "from 1m to 30d are possible",
+            Self::Range(possible) => return write!(f, "{possible} are possible"),
         })
     }
 }
 
 impl std::error::Error for DurationError {}
 
+/// Seconds; what no number holds is the longest.
 pub(crate) fn parse(text: &str) -> Result<u64, DurationError> {
     let (number, unit) = [("s", 1), ("m", MINUTE), ("h", HOUR), ("d", DAY)]
         .into_iter()
@@ -60,8 +90,7 @@ pub(crate) fn parse(text: &str) -> Result<u64, DurationError> {
     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(DurationError::Form);
     }
-    let number: u64 = number.parse().map_err(|_| DurationError::Range)?;
-    number.checked_mul(unit).ok_or(DurationError::Range)
+    Ok(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(unit))
 }
 
 /// A length of time as people read it, in its two largest units, rounded down.
@@ -104,7 +133,10 @@ mod tests {
         for text in
             ["0s", "59s", "31d", "2592001s", "18446744073709551615d", "99999999999999999999s"]
         {
-            assert_eq!(seconds(text), Err(DurationError::Range), "{text}");
+            assert_eq!(seconds(text), Err(DurationError::Range("from 1m to 30d")), "{text}");
+        }
+        for (text, fits) in [("5s", true), ("7d", true), ("4s", false), ("8d", false)] {
+            assert_eq!(text.parse::<Countdown>().is_ok(), fits, "{text}");
         }
     }
 

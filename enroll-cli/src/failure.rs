@@ -10,6 +10,7 @@ use mfa_proto::{ClientError, ErrorAnswer, ErrorCode, UserName};
 
 use crate::export_error::ExportError;
 use crate::import_error::ImportError;
+use crate::pam_change::PamError;
 use crate::token_file::{Stays, TokenFileError};
 
 /// How the process ends.
@@ -127,6 +128,8 @@ pub(crate) enum Failure {
     RekeyInterrupted,
     /// An export.
     Export(ExportError),
+    /// A change of PAM.
+    Pam(PamError),
     /// An import file, or its import.
     Import(ImportError),
 }
@@ -156,6 +159,7 @@ impl Failure {
             Self::ConfirmUnknown { cause, .. }
             | Self::CodesUnknown(cause)
             | Self::RekeyGoesOn(cause) => cause.exit(),
+            Self::Pam(error) => error.exit(),
             Self::RekeyInterrupted => Exit::Unreachable,
             Self::Import(ImportError::Interrupted { cause, .. } | ImportError::Unknown(cause)) => {
                 cause.exit()
@@ -230,6 +234,12 @@ impl From<SessionError> for Failure {
 impl From<TokenFileError> for Failure {
     fn from(error: TokenFileError) -> Self {
         Self::TokenFile(error)
+    }
+}
+
+impl From<PamError> for Failure {
+    fn from(error: PamError) -> Self {
+        Self::Pam(error)
     }
 }
 

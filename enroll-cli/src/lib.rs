@@ -19,6 +19,8 @@ mod groups;
 mod import_error;
 mod incoming;
 mod messages;
+mod pam_change;
+mod pam_edit;
 mod pam_stack;
 mod progress;
 mod table;

@@ -1,6 +1,8 @@
 # Containers for tests and the demo: sourced by bash scripts, which call
 #   container_image                     builds or finds the image, sets $image
 #   container_start [OPTION...]         a fresh machine, sets $container; removed on exit
+#   container_restart                   takes it down and up
+#   container_copy DEB                  puts the package into it as /root/mfa.deb
 #   container_install DEB               installs the package in it
 #   container_exec [-u USER] COMMAND... runs a command in it
 # shellcheck shell=bash
@@ -104,6 +106,10 @@ container_start() {
         --label "$container_label=$$" -v "$containers_dir:/opt/tests:ro" \
         -v "$containers_dir/../../docs:/opt/docs:ro" "${systemd_flags[@]}" "$@" \
         "$image" /lib/systemd/systemd >/dev/null || die "could not start a container"
+    container_wait
+}
+
+container_wait() {
     local state i
     for ((i = 0; i < 150; i++)); do
         state=$(container_exec systemctl is-system-running 2>/dev/null) && return
@@ -114,8 +120,15 @@ container_start() {
     die "systemd in the container is '$state', not running"
 }
 
+# Off and on again: what lies in /run is gone.
+container_restart() {
+    as_root "${engine[@]}" restart --time 5 "$container" >/dev/null && container_wait
+}
+
+container_copy() { as_root "${engine[@]}" cp "$1" "$container:/root/mfa.deb"; }
+
 container_install() {
-    as_root "${engine[@]}" cp "$1" "$container:/root/mfa.deb" &&
+    container_copy "$1" &&
         container_exec env DEBIAN_FRONTEND=noninteractive dpkg -i /root/mfa.deb
 }
 

@@ -22,6 +22,7 @@ mod end_grace;
 mod enroll;
 mod explain;
 mod new_token;
+mod pam;
 mod params;
 mod proof;
 mod recovery_codes;
@@ -52,6 +53,7 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Exit, F
         Command::Explain(explain) => explain::run(explain, &daemon, console),
         Command::Revoke(revoke) => revoke::run(revoke, &daemon, console),
         Command::Admin { command } => administer(command, &daemon, console),
+        Command::Pam(pam) => pam::run(pam, &daemon, console),
         Command::Params { command } => params::run(&command, console),
         Command::Doctor => doctor::run(&daemon, console),
         Command::Completions { shell } => completions::run(shell, console),

@@ -165,6 +165,7 @@ impl fmt::Display for Failure {
                 "the new master key has not come to the end; the daemon's log says why (journalctl -u \
                  mfa). Old and new key are both known, nobody is kept out; run it again to go on",
             ),
+            Self::Pam(error) => write!(f, "{error}"),
             Self::Export(error) => write!(f, "{error}"),
             Self::Import(error) => write!(f, "{error}"),
         }

@@ -2,6 +2,7 @@
 //! The sentences that users read: what happened, why, and what to do next.
 
 mod failures;
+pub(crate) mod pam;
 
 use std::path::Path;
 

@@ -161,6 +161,10 @@ fn every_command_writes_the_fields_that_are_documented() {
     let checked = done(&["params", "check", text(&group)]);
     documented.compare("`mfa params generate`, `mfa params check`", &checked);
 
+    let pam =
+        "`mfa pam enable`, `mfa pam disable`, `mfa pam keep`, `mfa pam revert`, `mfa pam status`";
+    documented.compare(pam, &crate::switching::objects());
+
     let all: BTreeSet<String> = documented.sections.keys().cloned().collect();
     assert_eq!(documented.compared, all, "every section is compared");
 }

@@ -21,4 +21,5 @@ mod on_a_terminal;
 mod reloading;
 mod renewing;
 mod secrets_on_screen;
+mod switching;
 mod transferring;

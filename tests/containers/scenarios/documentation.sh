@@ -53,6 +53,17 @@ everybody_logs_in_by_password() {
     accepts bob by_password bob
 }
 
+sshd_and_sudo_are_enabled_and_the_daemon_is_gone() {
+    mfa pam enable sshd sudo --keep --yes
+    systemctl stop mfa.socket mfa.service
+    refuses by_password alice
+}
+
+everybody_logs_in_by_password_without_a_daemon() {
+    everybody_logs_in_by_password
+    systemctl start mfa.socket
+}
+
 password_and_code() {
     enrols alice
     alice_logs_in_with_password_and_code_and_bob_by_password
@@ -226,6 +237,7 @@ done
 for page in mfa.1 mfa-daemon.8 mfa.toml.5; do
     page man/$page.md as_at_first
 done
+page operations/break-glass.md as_at_first
 page operations/audit.md
 page operations/backup.md
 run_cases

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What PAM makes of a service's file, before the file is there.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::PamError;
+use crate::messages;
+use crate::pam_stack::{self, Group};
+
+/// The services of a machine with one of them in another wording, in a directory of its own.
+#[derive(Debug)]
+pub(crate) struct Trial<'a> {
+    directory: tempfile::TempDir,
+    service: &'a str,
+}
+
+impl<'a> Trial<'a> {
+    pub(crate) fn new(services: &Path, service: &'a str) -> Result<Self, PamError> {
+        let directory =
+            tempfile::tempdir().map_err(|error| PamError::io(Path::new("/tmp"), error))?;
+        let io = |error| PamError::io(services, error);
+        for entry in fs::read_dir(services).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            if entry.file_name() != service {
+                symlink(entry.path(), directory.path().join(entry.file_name())).map_err(io)?;
+            }
+        }
+        Ok(Self { directory, service })
+    }
+
+    /// What would be wrong with it.
+    pub(crate) fn flaws(&self, text: &[u8]) -> Vec<String> {
+        let path = self.directory.path().join(self.service);
+        match fs::write(&path, text) {
+            Ok(()) => {
+                flaws(self.directory.path(), self.service).unwrap_or_else(|error| vec![error])
+            }
+            Err(error) => vec![PamError::io(&path, error).to_string()],
+        }
+    }
+}
+
+/// Why a login through the service can do without a right code, or cannot be done at all.
+pub(crate) fn flaws(services: &Path, service: &str) -> Result<Vec<String>, String> {
+    let stack =
+        pam_stack::read(services, service, Group::Auth).map_err(|error| error.to_string())?;
+    Ok(pam_stack::flaws(&stack).iter().map(messages::pam::flaw).collect())
+}
+
+/// The places of the lines by which the service asks for a code; none where it does not.
+pub(crate) fn asking(
+    services: &Path,
+    service: &str,
+) -> Result<Vec<(std::path::PathBuf, String)>, PamError> {
+    let stack = pam_stack::read(services, service, Group::Auth)
+        .map_err(|error| PamError::Stack(error.to_string()))?;
+    Ok(pam_stack::module_lines(&stack)
+        .into_iter()
+        .map(|line| (line.file.clone(), line.place()))
+        .collect())
+}
