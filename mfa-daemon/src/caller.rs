@@ -69,7 +69,7 @@ pub fn is_root(peer: Peer) -> bool {
 pub fn not_permitted() -> ErrorAnswer {
     ErrorAnswer {
         code: ErrorCode::NotPermitted,
-        message: "you may not do this for that user; ask an administrator".to_owned(),
+        message: crate::messages::refusals::NOT_PERMITTED.to_owned(),
     }
 }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use self::rule::RuleError;
 use crate::master_key::KeySource;
+use crate::messages::configuration as messages;
 use crate::metrics::serve::is_loopback;
 pub use crate::policy::rule::Enrollment;
 use crate::policy::rule::Rule;
@@ -271,33 +272,30 @@ impl Config {
     fn contradiction(&self) -> Option<(Vec<(&'static str, &'static str)>, &'static str)> {
         let lockout = &self.lockout;
         if self.issuer.as_deref() == Some("") {
-            return Some((vec![("", "issuer")], "issuer may be left out, but not empty"));
+            return Some((vec![("", "issuer")], messages::EMPTY_ISSUER));
         }
         if self.admin_group.is_empty() {
-            return Some((vec![("", "admin_group")], "admin_group may be left out, but not empty"));
+            return Some((vec![("", "admin_group")], messages::EMPTY_ADMIN_GROUP));
         }
         if self.master_key.file.is_some() && self.master_key.credential.is_some() {
             return Some((
                 vec![("master_key", "file"), ("master_key", "credential")],
-                "the master key is in a file or in a credential, not in both",
+                messages::TWO_KEYS,
             ));
         }
         if self.master_key.old_credential.is_some() && self.master_key.credential.is_none() {
-            return Some((
-                vec![("master_key", "old_credential")],
-                "old_credential needs credential, which takes its place",
-            ));
+            return Some((vec![("master_key", "old_credential")], messages::OLD_KEY_ALONE));
         }
         if lockout.max_seconds.get() < lockout.base_seconds.get() {
             return Some((
                 vec![("lockout", "max_seconds"), ("lockout", "base_seconds")],
-                "lockout.max_seconds is less than lockout.base_seconds",
+                messages::WAITS_SHRINK,
             ));
         }
         if lockout.hard_limit.get() < lockout.free_attempts.get() {
             return Some((
                 vec![("lockout", "hard_limit"), ("lockout", "free_attempts")],
-                "lockout.hard_limit is less than lockout.free_attempts",
+                messages::LIMIT_TOO_EARLY,
             ));
         }
         None
@@ -403,9 +401,11 @@ impl<const LOW: u64, const HIGH: u64> Within<LOW, HIGH> {
 impl<'de, const LOW: u64, const HIGH: u64> Deserialize<'de> for Within<LOW, HIGH> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = i64::deserialize(deserializer)?;
-        u64::try_from(number).ok().filter(|n| (LOW..=HIGH).contains(n)).map(Self).ok_or_else(|| {
-            de::Error::custom(format_args!("{number} is not a number from {LOW} to {HIGH}"))
-        })
+        u64::try_from(number)
+            .ok()
+            .filter(|n| (LOW..=HIGH).contains(n))
+            .map(Self)
+            .ok_or_else(|| de::Error::custom(messages::out_of_range(number, LOW, HIGH)))
     }
 }
 
@@ -423,7 +423,7 @@ impl<'de> Deserialize<'de> for AbsolutePath {
         if path.is_absolute() {
             Ok(Self(path))
         } else {
-            Err(de::Error::custom(format_args!("{} is not an absolute path", path.display())))
+            Err(de::Error::custom(messages::relative(&path)))
         }
     }
 }
@@ -443,11 +443,9 @@ impl<'de> Deserialize<'de> for Loopback {
             return Ok(Self(None));
         }
         let address = text.parse().ok().filter(|at: &SocketAddr| at.port() != 0 && is_loopback(at));
-        address.map(|address| Self(Some(address))).ok_or_else(|| {
-            de::Error::custom(format_args!(
-                "{text:?} is not a loopback address and a port, such as 127.0.0.1:9464"
-            ))
-        })
+        address
+            .map(|address| Self(Some(address)))
+            .ok_or_else(|| de::Error::custom(messages::not_loopback(&text)))
     }
 }
 
@@ -461,7 +459,7 @@ impl<'de> Deserialize<'de> for CredentialName {
         {
             Ok(Self(name))
         } else {
-            Err(de::Error::custom(format_args!("{name:?} is not the name of a credential")))
+            Err(de::Error::custom(messages::not_a_credential(&name)))
         }
     }
 }
@@ -471,9 +469,7 @@ impl<'de> Deserialize<'de> for StoreUrl {
         let url = String::deserialize(deserializer)?;
         match url.split_once(':') {
             Some(("sqlite", path)) if path.starts_with('/') => Ok(Self::Sqlite(path.into())),
-            _ => Err(de::Error::custom(format_args!(
-                "{url:?} is not sqlite: and an absolute path (other stores are not supported yet)"
-            ))),
+            _ => Err(de::Error::custom(messages::not_a_store(&url))),
         }
     }
 }

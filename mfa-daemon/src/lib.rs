@@ -15,6 +15,7 @@ pub mod keyring;
 pub mod limits;
 pub mod log;
 pub mod master_key;
+mod messages;
 pub mod metrics;
 pub mod policy;
 pub mod rekey;

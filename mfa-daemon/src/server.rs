@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::daemon::Daemon;
 use crate::limits::{Limits, Slot};
+use crate::messages::refusals;
 use crate::requests::{self, Connection};
 
 /// How long a connection may stay without a request.
@@ -104,10 +105,8 @@ fn admit(
 /// Tells a peer with too many connections so, if that is possible without waiting.
 fn turn_away(stream: &UnixStream, peer: Peer) {
     debug!(peer_uid = peer.uid, "too many connections of one user");
-    let busy = ErrorAnswer {
-        code: ErrorCode::Busy,
-        message: "you have too many connections to mfa-daemon; try again later".to_owned(),
-    };
+    let busy =
+        ErrorAnswer { code: ErrorCode::Busy, message: refusals::TOO_MANY_CONNECTIONS.to_owned() };
     if let Ok(bytes) = frame::encode(0, busy.tagged()) {
         let _ = stream.try_write(&bytes);
     }

@@ -9,6 +9,7 @@ use mfa_proto::status::GraceTie;
 use serde::{Deserialize, Deserializer, de};
 
 use super::{Within, place};
+use crate::messages::configuration as messages;
 use crate::policy::rule::{Enrollment, GraceTerms, HostPattern, Matchers, Rule, Terms};
 
 /// A rule with its place in the file.
@@ -63,10 +64,7 @@ pub(super) fn rules(placed: Vec<Placed>, text: &str) -> Result<Vec<Rule>, RuleEr
         placed.into_iter().map(|placed| rule(placed, text)).collect::<Result<_, _>>()?;
     let for_all = rules.iter().position(|rule| rule.matches == Matchers::default());
     match for_all.and_then(|at| rules.get(at + 1)) {
-        Some(Rule { line, .. }) => Err(RuleError {
-            line: *line,
-            what: "no login meets it: the rule before it fits everybody; put that one last",
-        }),
+        Some(Rule { line, .. }) => Err(RuleError { line: *line, what: messages::NEVER_MET }),
         None => Ok(rules),
     }
 }
@@ -81,26 +79,26 @@ fn rule(placed: Placed, text: &str) -> Result<Rule, RuleError> {
         || written.users.as_ref().is_some_and(Vec::is_empty)
         || written.hosts.as_ref().is_some_and(Vec::is_empty)
     {
-        return refuse("an empty list fits nobody; leave it out to fit everybody");
+        return refuse(messages::FITS_NOBODY);
     }
     if written.required && (written.exempt_until.is_some() || written.enroll_until.is_some()) {
-        return refuse("required says that nobody passes without a code; a date contradicts it");
+        return refuse(messages::REQUIRED_AND_DATE);
     }
     if written.exempt_until.is_some() && written.enroll_until.is_some() {
-        return refuse("exempt_until and enroll_until: whoever is exempt has no deadline to enrol");
+        return refuse(messages::EXEMPT_AND_DEADLINE);
     }
     let (from, until) = (written.enroll_from, written.enroll_until);
     if let (Some(Moment(from)), Some(Moment(until))) = (from, until)
         && until < from
     {
-        return refuse("enroll_until is before enroll_from");
+        return refuse(messages::ENDS_BEFORE_IT_BEGINS);
     }
     let grace = match (written.grace_seconds, written.grace_for) {
         (Some(seconds), Some(ties)) if !ties.is_empty() => {
             Some(GraceTerms { seconds: seconds.get(), ties })
         }
         (None, None) => None,
-        _ => return refuse("grace needs both: grace_seconds and what it is for, grace_for"),
+        _ => return refuse(messages::HALF_A_GRACE),
     };
     Ok(Rule {
         line,
@@ -133,14 +131,11 @@ impl<'de> Deserialize<'de> for Moment {
             }
             _ => written.parse::<Timestamp>(),
         };
-        moment.ok().and_then(|moment| u64::try_from(moment.as_second()).ok()).map(Self).ok_or_else(
-            || {
-                de::Error::custom(format_args!(
-                    "{written} is neither a date (2026-12-31) nor a time with its offset \
-                     (2026-12-31T18:00:00Z)"
-                ))
-            },
-        )
+        moment
+            .ok()
+            .and_then(|moment| u64::try_from(moment.as_second()).ok())
+            .map(Self)
+            .ok_or_else(|| de::Error::custom(messages::not_a_moment(&written)))
     }
 }
 

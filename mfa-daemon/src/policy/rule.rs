@@ -7,6 +7,8 @@ use ipnet::IpNet;
 use mfa_proto::UserName;
 use mfa_proto::status::GraceTie;
 
+use crate::messages::configuration as messages;
+
 /// A rule: where it stands, whom it is for, what it sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -133,7 +135,7 @@ pub struct NotAHost;
 
 impl std::fmt::Display for NotAHost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("is no address, network (192.0.2.0/24), host name, *.domain, or the word local")
+        f.write_str(messages::NOT_A_HOST)
     }
 }
 

@@ -11,6 +11,7 @@ use super::{conflict, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 use crate::policy::code;
 use crate::policy::record::Record;
 use crate::store::{Change, Step};
@@ -99,9 +100,7 @@ pub(super) async fn unlock(
         .await
         .map_err(|error| unavailable(&error, "admin_unlock"))?;
     if !known {
-        return Err(conflict(format!(
-            "{user} has no second factor here; mfa admin list shows who has"
-        )));
+        return Err(conflict(refusals::not_known(&user)));
     }
     Ok(AdminAnswer::Unlocked {})
 }

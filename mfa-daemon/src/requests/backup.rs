@@ -12,6 +12,7 @@ use super::{Connection, conflict, others_turn, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 
 pub(super) async fn backup(
     daemon: &Arc<Daemon>,
@@ -26,11 +27,7 @@ pub(super) async fn backup(
     };
     let between = daemon.store.is_between_keys().await;
     if between.map_err(|error| unavailable(&error, "admin_backup"))? {
-        return Err(conflict(
-            "a new master key has not come to its end, so a copy would need both; `mfa admin rekey` goes \
-             on with it"
-                .to_owned(),
-        ));
+        return Err(conflict(refusals::BACKUP_BETWEEN_KEYS.to_owned()));
     }
     let copier = Arc::clone(daemon);
     let copied = tokio::task::spawn_blocking(move || {
@@ -60,7 +57,7 @@ pub(super) async fn part(
         return Err(caller::not_permitted());
     }
     let Some(file) = connection.backup.take() else {
-        return Err(conflict("no backup was made on this connection".to_owned()));
+        return Err(conflict(refusals::NO_BACKUP.to_owned()));
     };
     let read = tokio::task::spawn_blocking(move || {
         let mut data = vec![0; PART_MAX];

@@ -11,6 +11,7 @@ use super::{Bounded, conflict, invite, recovery, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 use crate::policy::record::{Bypass, Record};
 use crate::store::{Change, Step};
 
@@ -30,11 +31,7 @@ pub(super) async fn bypass(
     }
     invite::check_seconds(seconds)?;
     if !USES.contains(&uses) {
-        return Err(conflict(format!(
-            "a code may open {} to {} logins, not {uses}",
-            USES.start(),
-            USES.end()
-        )));
+        return Err(conflict(refusals::uses(&USES, uses)));
     }
     if let Some(service) = &service {
         check_service(service)?;
@@ -59,10 +56,7 @@ pub(super) async fn bypass(
         .await
         .map_err(|error| unavailable(&error, "admin_bypass"))?;
     if !made {
-        return Err(conflict(format!(
-            "{user} has {} bypass codes that are still good; wait until one of them has ended",
-            Record::MAX_BYPASSES
-        )));
+        return Err(conflict(refusals::too_many_bypasses(&user, Record::MAX_BYPASSES)));
     }
     Ok(AdminAnswer::Issued { code, until })
 }
@@ -84,8 +78,5 @@ fn check_service(service: &str) -> Result<(), ErrorAnswer> {
     if possible {
         return Ok(());
     }
-    Err(conflict(format!(
-        "\"{}\" is not the name of a PAM service, as in /etc/pam.d",
-        Bounded(service)
-    )))
+    Err(conflict(refusals::not_a_service(Bounded(service))))
 }

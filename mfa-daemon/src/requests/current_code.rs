@@ -6,6 +6,7 @@ use mfa_proto::{ErrorAnswer, ErrorCode, Peer, TypedCode, UserName};
 
 use super::{begin, unavailable};
 use crate::daemon::{Asked, Count, Daemon};
+use crate::messages::refusals;
 use crate::policy::login::Decision;
 
 /// Wants a current code of `user`; it is spent by this, and logged as one that opens a login is: a
@@ -22,7 +23,7 @@ pub(super) async fn require(
     peer: Peer,
 ) -> Result<(), ErrorAnswer> {
     let Some(typed) = typed else {
-        return Err(needed("a current code of yours is needed for this"));
+        return Err(needed(refusals::CODE_NEEDED));
     };
     let asked = Asked { peer, count: Count::Kept, observe: false };
     let checked = daemon.check_code(user, typed, origin, asked).await.map_err(|error| {
@@ -31,7 +32,7 @@ pub(super) async fn require(
     })?;
     match checked.decision {
         Decision::Accepted(_) => Ok(()),
-        _ => Err(needed("that code is not accepted; wait for the next one and try again")),
+        _ => Err(needed(refusals::CODE_NOT_ACCEPTED)),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::audit::Event;
 use crate::caller::{self, Standing};
 use crate::config::Enrollment;
 use crate::daemon::{self, Daemon};
+use crate::messages::refusals;
 use crate::policy::code::{self, Match};
 use crate::policy::pending::{Kind, Obstacle, Pending, RecoveryCodes, TRIES};
 use crate::policy::record::{Factor, Record, Token};
@@ -51,10 +52,7 @@ pub(super) async fn inside(
         (Purpose::Rotate, SealedRequest::Confirm { name, code }) => {
             confirm(daemon, peer, user, &name, code, Awaited::Rotation).await.map(sealed)
         }
-        (purpose, _) => Err(conflict(format!(
-            "this session was made for the purpose {:?}; make one for what is asked",
-            purpose.as_str()
-        ))),
+        (purpose, _) => Err(conflict(refusals::another_purpose(purpose.as_str()))),
     };
     result.unwrap_or_else(|refusal| {
         if refusal.code == ErrorCode::NotPermitted {
@@ -336,10 +334,7 @@ pub(super) async fn confirm(
         Outcome::Refused(obstacle) => Err(conflict(obstacle.to_string())),
         Outcome::NotPending => Err(ErrorAnswer {
             code: ErrorCode::NotPending,
-            message: format!(
-                "no token named \"{}\" waits to be confirmed; begin again",
-                Bounded(name)
-            ),
+            message: refusals::not_pending(Bounded(name)),
         }),
     }
 }
@@ -353,27 +348,17 @@ enum Outcome {
 
 fn check_room(record: &Record, name: &str) -> Result<(), ErrorAnswer> {
     if record.token(name).is_some() {
-        return Err(conflict(format!(
-            "there is a token named {name:?} already; choose another name (--name) or revoke that one"
-        )));
+        return Err(conflict(refusals::name_taken(name)));
     }
     if record.tokens.len() >= Record::MAX_TOKENS {
-        return Err(conflict(format!(
-            "there are {} tokens already; revoke one first",
-            record.tokens.len()
-        )));
+        return Err(conflict(refusals::too_many_tokens(record.tokens.len())));
     }
     Ok(())
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), ErrorAnswer> {
     if name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) {
-        return Err(ErrorAnswer {
-            code: ErrorCode::Conflict,
-            message: format!(
-                "a token's name has 1 to {NAME_MAX} bytes, none of them control characters"
-            ),
-        });
+        return Err(conflict(refusals::name_of_a_token(NAME_MAX)));
     }
     Ok(())
 }

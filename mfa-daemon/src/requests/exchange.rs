@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::{Connection, enroll, unavailable};
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 use crate::session::{Exchange, KeyLifetime, NewKeys, Open, Rekey, SESSION_ID_BYTES, Subject};
 
 pub(super) fn params(daemon: &Daemon, connection: &mut Connection) -> ExchangeAnswer {
@@ -42,13 +43,13 @@ pub(super) async fn init(
         Exchange::None => daemon.settings().group.clone(),
         Exchange::Named(group) => group,
         Exchange::Offered(..) | Exchange::Open(_) => {
-            return Err(failed("an exchange was begun on this connection already"));
+            return Err(failed(refusals::EXCHANGE_BEGUN));
         }
     };
     // Whoever may not go on costs no exponentiation.
     enroll::may_open(daemon, peer, &init.user, init.purpose).await?;
     if init.group.as_bytes() != group.fingerprint() {
-        return Err(failed("the group is not the one that is offered; ask for params again"));
+        return Err(failed(refusals::ANOTHER_GROUP));
     }
     let mut id = [0; SESSION_ID_BYTES];
     SysRng.try_fill_bytes(&mut id).map_err(|error| unavailable(&error, "kex_init"))?;
@@ -72,10 +73,10 @@ pub(super) fn finish(
     finish: &KexFinish,
 ) -> Result<ExchangeAnswer, ErrorAnswer> {
     let Exchange::Offered(subject, exchange) = std::mem::take(&mut connection.exchange) else {
-        return Err(failed("there is no exchange to finish on this connection"));
+        return Err(failed(refusals::NO_EXCHANGE));
     };
     if finish.session.as_bytes() != subject.id {
-        return Err(failed("that session is not of this connection"));
+        return Err(failed(refusals::ANOTHERS_SESSION));
     }
     let session = exchange.finish(finish.client_confirm.as_bytes()).map_err(|error| {
         warn!(user = %subject.user, peer_uid = connection.peer.uid, %error, "key exchange refused");
@@ -94,10 +95,10 @@ pub(super) async fn sealed(
 ) -> Result<ExchangeAnswer, ErrorAnswer> {
     // Taken out: whatever fails below leaves no session behind.
     let Exchange::Open(mut open) = std::mem::take(&mut connection.exchange) else {
-        return Err(failed("there is no session on this connection"));
+        return Err(failed(refusals::NO_SESSION));
     };
     if sealed.session.as_bytes() != open.subject.id {
-        return Err(failed("that session is not of this connection"));
+        return Err(failed(refusals::ANOTHERS_SESSION));
     }
     let config = &daemon.settings().config.exchange;
     let lifetime =
@@ -116,10 +117,10 @@ pub(super) async fn sealed(
         // Nothing may come between the two flights, and none twice: so a key that has reached its end
         // carries these two messages at most.
         (_, Some(_)) | (SealedRequest::RekeyFinish { .. }, None) => {
-            return Err(failed("a flight of the rekey is out of order"));
+            return Err(failed(refusals::REKEY_OUT_OF_ORDER));
         }
         (_, None) if !current => {
-            return Err(failed("the session's key has reached its end and may only be replaced"));
+            return Err(failed(refusals::KEY_AT_ITS_END));
         }
         (request, None) => {
             let answer = enroll::inside(daemon, connection.peer, &open.subject, request).await;
@@ -202,7 +203,7 @@ fn unseal(session: &mut Session, sealed: &Sealed) -> Result<SealedRequest, Error
         .map_err(|error| failed(&error.to_string()))?;
     serde_json::from_slice(&plain).map_err(|error| {
         // Not the error's own text: it quotes what was sealed, and this answer is not.
-        failed(&format!("line {}, column {} of what was sealed", error.line(), error.column()))
+        failed(&refusals::sealed_place(error.line(), error.column()))
     })
 }
 
@@ -219,5 +220,5 @@ fn seal(open: &mut Open, answer: &SealedAnswer) -> Result<Sealed, ErrorAnswer> {
 }
 
 fn failed(what: &str) -> ErrorAnswer {
-    ErrorAnswer { code: ErrorCode::Exchange, message: format!("the key exchange failed: {what}") }
+    ErrorAnswer { code: ErrorCode::Exchange, message: refusals::exchange_failed(what) }
 }

@@ -26,6 +26,7 @@ use super::{Connection, conflict, enroll, others_turn, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 use crate::policy::record::{Factor, Near, Record, Token};
 use crate::store::{Staged, StoreError};
 use crate::vault::Vault;
@@ -81,7 +82,7 @@ pub(super) async fn begin(
         return Err(caller::not_permitted());
     }
     if matches!(connection.import, Importing::Open(_)) {
-        return Err(conflict("an import is under way on this connection already".to_owned()));
+        return Err(conflict(refusals::IMPORT_BEGUN.to_owned()));
     }
     connection.import = Importing::Open(Import::begin(daemon).await?);
     Ok(TransferAnswer::ImportBegun {})
@@ -120,13 +121,13 @@ pub(super) async fn commit(connection: &mut Connection) -> Result<TransferAnswer
     }
     match std::mem::take(&mut connection.import) {
         Importing::Open(import) => import.complete(peer).await,
-        Importing::None => Err(conflict("no import is under way on this connection".to_owned())),
+        Importing::None => Err(conflict(refusals::NO_IMPORT.to_owned())),
         Importing::Failed => Err(failed()),
     }
 }
 
 fn failed() -> ErrorAnswer {
-    conflict("a batch of this import was refused, so nothing of it counts; begin again".to_owned())
+    conflict(refusals::IMPORT_FAILED.to_owned())
 }
 
 impl Import {
@@ -170,7 +171,7 @@ impl Import {
             None => Err(StoreError::Closed),
         };
         ended.map_err(|error| match error {
-            StoreError::Repeated(user) => refuse(&user, &"stands in this import twice"),
+            StoreError::Repeated(user) => refuse(&user, &refusals::IMPORTED_TWICE),
             error => unavailable(&error, "admin_import"),
         })
     }
@@ -284,7 +285,7 @@ fn records(
     for account in import.accounts {
         let user = account.user.clone();
         let Some(record) = records.get_mut(&user) else {
-            return Err(refuse(&user, &"an account without a token in the same batch"));
+            return Err(refuse(&user, &refusals::ACCOUNT_WITHOUT_TOKEN));
         };
         take_over(vault, account, record, now)?;
     }
@@ -309,25 +310,16 @@ fn token(vault: &Vault, imported: ImportedToken, now: u64) -> Result<Token, Erro
     let bytes = secret.as_bytes();
     let possible = ImportedToken::SECRET_BYTES;
     if !possible.contains(&bytes.len()) {
-        return Err(refuse(&format_args!(
-            "a secret of {} bytes, {} to {} are possible",
-            bytes.len(),
-            possible.start(),
-            possible.end()
-        )));
+        return Err(refuse(&refusals::secret_bytes(&possible, bytes.len())));
     }
     let factor = factor(moving).map_err(|what| refuse(&what))?;
     for mark in [created, last_used].into_iter().flatten().chain(barred.iter().copied()) {
         if mark > MARK_MAX {
-            return Err(refuse(&BeyondMark("moment, step or counter", mark)));
+            return Err(refuse(&BeyondMark(refusals::A_MARK, mark)));
         }
     }
     if barred.len() > ImportedToken::BARRED_MAX {
-        return Err(refuse(&format_args!(
-            "{} barred steps, at most {} are possible",
-            barred.len(),
-            ImportedToken::BARRED_MAX
-        )));
+        return Err(refuse(&refusals::barred_steps(ImportedToken::BARRED_MAX, barred.len())));
     }
     let mut token = Token {
         name,
@@ -386,7 +378,7 @@ fn take_over(
     let ImportedAccount { user, scratch_codes, failures, last_failure } = account;
     for code in &scratch_codes {
         let code = Code::parse(code.as_str()).filter(Code::may_be_scratch);
-        let code = code.ok_or_else(|| refuse(&user, &"a scratch code has eight digits"))?;
+        let code = code.ok_or_else(|| refuse(&user, &refusals::NOT_A_SCRATCH_CODE))?;
         record.recovery.push(Blob::new(vault.hash_scratch(&user, &code)));
     }
     if failures > 0 {

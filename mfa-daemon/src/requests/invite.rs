@@ -12,6 +12,7 @@ use super::{conflict, recovery, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 use crate::policy::lockout::Lock;
 use crate::policy::login::{self, Typed};
 use crate::policy::record::{Invite, Record};
@@ -49,9 +50,7 @@ pub(super) async fn invite(
         .await
         .map_err(|error| unavailable(&error, "admin_invite"))?;
     if !invited {
-        return Err(conflict(format!(
-            "{user} has a token already and needs no invite; a further one takes a current code"
-        )));
+        return Err(conflict(refusals::has_a_token(&user)));
     }
     Ok(AdminAnswer::Issued { code, until })
 }
@@ -61,11 +60,7 @@ pub(super) fn check_seconds(seconds: u64) -> Result<(), ErrorAnswer> {
     if SECONDS.contains(&seconds) {
         return Ok(());
     }
-    Err(conflict(format!(
-        "a code may be good for {} to {} seconds (30 days), not {seconds}",
-        SECONDS.start(),
-        SECONDS.end()
-    )))
+    Err(conflict(refusals::validity(&SECONDS, seconds)))
 }
 
 /// What an invite code turned out to be.
@@ -86,7 +81,7 @@ pub(super) async fn check(
     peer: Peer,
 ) -> Result<Blob, ErrorAnswer> {
     let Some(typed) = typed else {
-        return Err(needed("an invite code is needed for this; an administrator makes one"));
+        return Err(needed(refusals::INVITE_NEEDED));
     };
     let now = daemon.now().map_err(|error| unavailable(&error, "invite"))?;
     let rules = daemon.login_rules().lockout;
@@ -134,11 +129,9 @@ pub(super) async fn check(
         .map_err(|error| unavailable(&error, "invite"))?;
     match checked {
         Checked::Good(hash) => Ok(hash),
-        Checked::HasToken => {
-            Err(conflict("another enrolment was completed meanwhile; begin again".to_owned()))
-        }
+        Checked::HasToken => Err(conflict(refusals::ENROLLED_MEANWHILE.to_owned())),
         Checked::Wrong | Checked::NotACode | Checked::Locked => {
-            Err(needed("that invite code is not accepted; ask an administrator for a new one"))
+            Err(needed(refusals::INVITE_NOT_ACCEPTED))
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{conflict, current_code, invite, rotate, unavailable};
 use crate::caller;
 use crate::config::Enrollment;
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 use crate::policy::due;
 use crate::policy::pending::Kind;
 
@@ -41,9 +42,7 @@ pub(super) async fn provision(
     } else {
         let now = daemon.now().map_err(|error| unavailable(&error, "login_provision"))?;
         let old = due::rotation(&record, daemon.settings().config.token.max_age_days.get(), now)
-            .ok_or_else(|| {
-                conflict(format!("no rotation is due for {user}; nothing was changed"))
-            })?;
+            .ok_or_else(|| conflict(refusals::no_rotation(&user)))?;
         prove(daemon, &user, &origin, proof, peer).await?;
         (old.name.clone(), rotate::replace(daemon, &user, old)?)
     };
@@ -81,12 +80,10 @@ async fn first(
         (Enrollment::Invite, Proof::Invite { code }) => {
             Ok(Kind::First { invite: Some(invite::check(daemon, user, Some(code), peer).await?) })
         }
-        (Enrollment::Invite, Proof::Nothing {}) => {
-            Err(invite::needed("an invite code is needed for this; an administrator makes one"))
-        }
+        (Enrollment::Invite, Proof::Nothing {}) => Err(invite::needed(refusals::INVITE_NEEDED)),
         (Enrollment::Admin, _) => Err(caller::not_permitted()),
         (Enrollment::Oneself | Enrollment::Invite, _) => {
-            Err(conflict("a first token is due, and that is not what allows one".to_owned()))
+            Err(conflict(refusals::NO_PROOF_OF_ENROLMENT.to_owned()))
         }
     }
 }
@@ -103,7 +100,7 @@ async fn prove(
         Proof::ThisLogin {} => Ok(()),
         Proof::Code { code } => current_code::require(daemon, user, Some(code), origin, peer).await,
         Proof::Nothing {} | Proof::Invite { .. } => {
-            Err(conflict("a rotation is due, and that is not what allows one".to_owned()))
+            Err(conflict(refusals::NO_PROOF_OF_ROTATION.to_owned()))
         }
     }
 }

@@ -38,6 +38,7 @@ use tracing::{error, warn};
 use zeroize::Zeroizing;
 
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 use crate::session::Exchange;
 
 /// What lives as long as a connection.
@@ -156,18 +157,12 @@ fn tell_refused(request: &'static str, user: Option<&UserName>, peer: Peer) {
 /// The refusal where the daemon itself fails. The cause is for the log, not for the caller.
 fn unavailable(error: &impl fmt::Display, doing: &'static str) -> ErrorAnswer {
     error!(%error, doing, "cannot decide");
-    ErrorAnswer {
-        code: ErrorCode::Unavailable,
-        message: "mfa-daemon cannot do this now; its log says why (journalctl -u mfa)".to_owned(),
-    }
+    ErrorAnswer { code: ErrorCode::Unavailable, message: refusals::UNAVAILABLE.to_owned() }
 }
 
 /// The refusal where somebody else has the turn for what concerns all rows.
 fn others_turn() -> ErrorAnswer {
-    conflict(
-        "an import, a backup, a restore or a new master key is under way; try again when it has ended"
-            .to_owned(),
-    )
+    conflict(refusals::OTHERS_TURN.to_owned())
 }
 
 /// The refusal where the state, or what is asked, does not allow it.

@@ -13,6 +13,7 @@ use super::{conflict, current_code, unavailable};
 use crate::audit::Event;
 use crate::caller::{self, Standing};
 use crate::daemon::{Daemon, command};
+use crate::messages::refusals;
 use crate::policy::record::Record;
 use crate::store::{Change, Step};
 
@@ -43,9 +44,7 @@ pub(super) async fn recovery_codes(
         .await
         .map_err(|error| unavailable(&error, "recovery_codes"))?;
     if !replaced {
-        return Err(conflict(format!(
-            "{user} has no token that recovery codes could stand in for; enrol first (mfa enroll)"
-        )));
+        return Err(conflict(refusals::nothing_to_stand_in_for(user)));
     }
     daemon.end_grace(user);
     Ok(SealedAnswer::RecoveryCodes { codes: fresh.codes })

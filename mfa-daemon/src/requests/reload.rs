@@ -7,6 +7,7 @@ use mfa_proto::{ErrorAnswer, Peer};
 use super::conflict;
 use crate::caller;
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 
 /// Characters of a mistake that are told: it may quote what stands in the file.
 const MISTAKE_MAX: usize = 2_000;
@@ -22,7 +23,7 @@ pub(super) async fn reload(daemon: &Daemon, peer: Peer) -> Result<AdminAnswer, E
         }
         Err(error) => {
             let mistake: String = error.to_string().chars().take(MISTAKE_MAX).collect();
-            Err(conflict(format!("{mistake}. The configuration that was read before still holds")))
+            Err(conflict(refusals::not_reloaded(&mistake)))
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{conflict, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 
 pub(super) async fn reset(
     daemon: &Daemon,
@@ -32,9 +33,7 @@ pub(super) async fn reset(
     forget();
     daemon.end_grace(&user);
     if !known {
-        return Err(conflict(format!(
-            "{user} has no second factor here; mfa admin list shows who has"
-        )));
+        return Err(conflict(refusals::not_known(&user)));
     }
     Ok(AdminAnswer::Reset {})
 }

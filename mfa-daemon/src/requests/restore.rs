@@ -13,6 +13,7 @@ use super::{Connection, conflict, others_turn, unavailable};
 use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
+use crate::messages::refusals;
 use crate::store::{Incoming, Moment, StoreError};
 
 /// A backup that is on its way.
@@ -35,10 +36,7 @@ pub(super) async fn begin(
     };
     let between = daemon.store.is_between_keys().await;
     if between.map_err(|error| unavailable(&error, "admin_restore"))? {
-        return Err(conflict(
-            "a new master key has not come to its end; `mfa admin rekey` goes on with it"
-                .to_owned(),
-        ));
+        return Err(conflict(refusals::RESTORE_BETWEEN_KEYS.to_owned()));
     }
     let incoming = daemon.store.receive().map_err(|error| unavailable(&error, "admin_restore"))?;
     connection.restore = Some(Restore { incoming, turn });
@@ -54,7 +52,7 @@ pub(super) async fn part(
     }
     let mut restore = connection.restore.take().ok_or_else(not_begun)?;
     if data.as_bytes().len() > PART_MAX {
-        return Err(conflict(format!("a part has at most {PART_MAX} bytes")));
+        return Err(conflict(refusals::part_too_long(PART_MAX)));
     }
     let taken = tokio::task::spawn_blocking(move || {
         restore.incoming.take(data.as_bytes()).map(|()| restore)
@@ -108,5 +106,5 @@ fn forget(daemon: &Daemon) {
 }
 
 fn not_begun() -> ErrorAnswer {
-    conflict("no restore was begun on this connection, or it has failed; begin again".to_owned())
+    conflict(refusals::NO_RESTORE.to_owned())
 }

@@ -5,12 +5,13 @@ use std::sync::{Arc, PoisonError};
 
 use mfa_proto::audit::{Act, ActResult};
 use mfa_proto::status::{Revoke, StatusAnswer};
-use mfa_proto::{ErrorAnswer, ErrorCode, Peer};
+use mfa_proto::{ErrorAnswer, Peer};
 
-use super::{current_code, unavailable};
+use super::{conflict, current_code, unavailable};
 use crate::audit::Event;
 use crate::caller::{self, Standing};
 use crate::daemon::{Daemon, command};
+use crate::messages::refusals;
 use crate::policy::record::Record;
 use crate::store::{Change, Step};
 
@@ -43,10 +44,7 @@ pub(super) async fn revoke(
         .await
         .map_err(|error| unavailable(&error, "revoke"))?;
     let Some(left) = left else {
-        return Err(ErrorAnswer {
-            code: ErrorCode::Conflict,
-            message: format!("{user} has no token named {name:?}; mfa status lists them"),
-        });
+        return Err(conflict(refusals::no_such_token(&user, format_args!("{name:?}"))));
     };
     daemon.end_grace(&user);
     Ok(StatusAnswer::Revoked { left })

@@ -11,6 +11,7 @@ use super::enroll::{self, Draft};
 use super::{Bounded, conflict, current_code, unavailable};
 use crate::caller::{self, Standing};
 use crate::daemon::{Daemon, command};
+use crate::messages::refusals;
 use crate::policy::pending::Kind;
 use crate::policy::record::{Factor, Record, Token};
 
@@ -61,17 +62,14 @@ fn choose<'a>(
     name: Option<&str>,
 ) -> Result<&'a Token, ErrorAnswer> {
     match (name, record.tokens.as_slice()) {
-        (_, []) => Err(conflict(format!("{user} has no token; enrol first (mfa enroll)"))),
+        (_, []) => Err(conflict(refusals::no_token(user))),
         (Some(name), _) => record.token(name).ok_or_else(|| {
-            conflict(format!(
-                "{user} has no token named \"{}\"; mfa status lists them",
-                Bounded(name)
-            ))
+            conflict(refusals::no_such_token(user, format_args!("\"{}\"", Bounded(name))))
         }),
         (None, [only]) => Ok(only),
         (None, several) => {
             let names: Vec<_> = several.iter().map(|token| format!("{:?}", token.name)).collect();
-            Err(conflict(format!("name one of the tokens (--name): {}", names.join(", "))))
+            Err(conflict(refusals::which_token(&names.join(", "))))
         }
     }
 }
