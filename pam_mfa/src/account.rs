@@ -9,7 +9,7 @@ use crate::flow::{
     Call, ConversationFailed, Host, Kept, NoDecision, NotKept, Tone, User, Verifier,
 };
 use crate::log::Level;
-use crate::messages;
+use crate::messages::{self, logged};
 use crate::options::Options;
 
 /// One call of `pam_sm_acct_mgmt`. `silent` is `PAM_SILENT`: the program wants no texts.
@@ -73,10 +73,10 @@ fn decided<H: Host, V: Verifier>(call: &mut Call<'_, H, V>) -> PamResultCode {
                 Err(NotKept) => PamResultCode::PAM_BUF_ERR,
             };
         }
-        Ok(Due::Enrollment { .. }) => ("enrolment is due", messages::ENROLLMENT_DUE),
-        Ok(Due::Rotation) => ("rotation is due", messages::ROTATION_DUE),
+        Ok(Due::Enrollment { .. }) => (logged::ENROLLMENT_DUE, messages::ENROLLMENT_DUE),
+        Ok(Due::Rotation) => (logged::ROTATION_DUE, messages::ROTATION_DUE),
         Ok(Due::Impossible) => {
-            call.log(Level::Notice, "a name that no account has: login denied");
+            call.log(Level::Notice, logged::NO_SUCH_ACCOUNT);
             return PamResultCode::PAM_USER_UNKNOWN;
         }
         Err(trouble) => return call.end_without_decision(&trouble),
@@ -94,7 +94,7 @@ fn decided<H: Host, V: Verifier>(call: &mut Call<'_, H, V>) -> PamResultCode {
 fn keep<H: Host, V: Verifier>(call: &mut Call<'_, H, V>, what: Kept) -> Result<(), NotKept> {
     let User::Named(user) = &call.user else { return Err(NotKept) };
     call.host.keep(user, what).inspect_err(|NotKept| {
-        call.log(Level::Error, "libpam does not keep whether an enrolment was asked for");
+        call.log(Level::Error, logged::ASKED_FOR_NOT_KEPT);
     })
 }
 
@@ -102,14 +102,12 @@ fn keep<H: Host, V: Verifier>(call: &mut Call<'_, H, V>, what: Kept) -> Result<(
 fn observed<H: Host, V: Verifier>(call: &mut Call<'_, H, V>) -> PamResultCode {
     let would = match due(call) {
         Ok(Due::Nothing) => return PamResultCode::PAM_IGNORE,
-        Ok(Due::Enrollment { .. }) => "enrolment is due: would have been asked for".to_owned(),
-        Ok(Due::Rotation) => "rotation is due: would have been asked for".to_owned(),
-        Ok(Due::Impossible) => {
-            "a name that no account has: the login would have been denied".to_owned()
-        }
-        Err(trouble) => format!("{}: the login would have been denied", trouble.why),
+        Ok(Due::Enrollment { .. }) => logged::WOULD_ENROLL.to_owned(),
+        Ok(Due::Rotation) => logged::WOULD_ROTATE.to_owned(),
+        Ok(Due::Impossible) => logged::WOULD_DENY_NO_SUCH_ACCOUNT.to_owned(),
+        Err(trouble) => logged::would_deny(&trouble.why),
     };
-    call.log(Level::Notice, &format!("observed: {would}"));
+    call.log(Level::Notice, &logged::observed(&would));
     PamResultCode::PAM_IGNORE
 }
 

@@ -7,6 +7,7 @@
 //! `null`, which the daemon writes nowhere. The test beside this file sends every kind of every
 //! answer through both.
 
+use crate::messages::logged;
 use mfa_proto::account::{AccountAnswer, LoginConfirmAnswer, LoginProvisionAnswer};
 use mfa_proto::login::{Accepted, BeginAnswer, LastFailure, SkipReason, VerifyAnswer};
 use mfa_proto::{ErrorAnswer, ErrorCode, FrameError, SecretText, TypedCode};
@@ -115,7 +116,7 @@ impl Answer {
     /// [`FrameError::Malformed`]
     pub(crate) fn read<A: AnswerTo>(mut self) -> Result<A, FrameError> {
         let answer = A::take(&mut self)?;
-        if self.is_used_up() { Ok(answer) } else { Err(malformed("a field of another answer")) }
+        if self.is_used_up() { Ok(answer) } else { Err(malformed(logged::ANOTHERS_FIELD)) }
     }
 
     fn is_used_up(&self) -> bool {
@@ -276,7 +277,7 @@ impl AnswerTo for LoginConfirmAnswer {
 }
 
 fn needed<T>(field: &mut Option<T>) -> Result<T, FrameError> {
-    field.take().ok_or_else(|| malformed("a field is missing"))
+    field.take().ok_or_else(|| malformed(logged::MISSING_FIELD))
 }
 
 fn flag(field: &mut Option<bool>) -> bool {
@@ -284,7 +285,7 @@ fn flag(field: &mut Option<bool>) -> bool {
 }
 
 fn other_question() -> FrameError {
-    malformed("an answer to another question")
+    malformed(logged::ANOTHER_ANSWER)
 }
 
 fn malformed(what: &'static str) -> FrameError {

@@ -17,7 +17,7 @@ use crate::flow::{
     Call, ConversationFailed, Host, Kept, NoDecision, NotKept, Place, Tone, User, Verifier,
 };
 use crate::log::Level;
-use crate::messages;
+use crate::messages::{self, logged};
 use crate::options::{Echo, Options};
 
 /// The most first codes that are asked for, whatever the daemon says is left.
@@ -92,7 +92,7 @@ impl<H: Host, V: Verifier> Enrolment<'_, H, V> {
             Some(Kept::EnrolmentDone) => PamResultCode::PAM_SUCCESS,
             Some(Kept::NothingDone) => PamResultCode::PAM_IGNORE,
             _ => {
-                let line = "no enrolment in the first pass of this change: login denied";
+                let line = logged::NO_FIRST_PASS;
                 self.call.log(Level::Error, line);
                 PamResultCode::PAM_AUTHTOK_ERR
             }
@@ -141,7 +141,7 @@ impl<H: Host, V: Verifier> Enrolment<'_, H, V> {
     fn run(&mut self, ask: Option<Ask>, rotation: bool) -> Result<(), Failed> {
         // The secret is a text as well, and nobody can confirm what he was not shown.
         if self.call.silent {
-            self.call.log(Level::Error, "the program wants no texts (PAM_SILENT): login denied");
+            self.call.log(Level::Error, logged::SILENT);
             return Err(Failed::Told);
         }
         let proof = match ask {
@@ -153,7 +153,7 @@ impl<H: Host, V: Verifier> Enrolment<'_, H, V> {
         let pending = self.provision(proof)?;
         self.show(&pending);
         let recovery_codes = self.confirm(&pending)?;
-        self.call.info(if rotation { "token rotated" } else { "token enrolled" });
+        self.call.info(if rotation { logged::ROTATED } else { logged::ENROLLED });
         if rotation {
             self.call.host.say(Tone::Info, messages::ROTATED);
         }
@@ -204,7 +204,7 @@ impl<H: Host, V: Verifier> Enrolment<'_, H, V> {
                 }
             }
         }
-        self.call.log(Level::Notice, "no right first code: nothing changed, login denied");
+        self.call.log(Level::Notice, logged::NO_FIRST_CODE);
         self.call.host.say(Tone::Error, messages::NO_MORE_TRIES);
         Err(Failed::Told)
     }
@@ -221,7 +221,7 @@ impl<H: Host, V: Verifier> Enrolment<'_, H, V> {
         match self.call.host.prompt(messages::WRITTEN_DOWN, Echo::On) {
             Ok(_) => Ok(()),
             Err(ConversationFailed) => {
-                let line = "the token is set up, but its recovery codes may not have been read";
+                let line = logged::RECOVERY_CODES_UNREAD;
                 self.call.log(Level::Notice, line);
                 Err(Failed::Conversation)
             }
@@ -246,7 +246,7 @@ impl<H: Host, V: Verifier> Enrolment<'_, H, V> {
 
     fn refused(&mut self, refusal: &ErrorAnswer) -> Failed {
         let why = NoDecision::refused(refusal).why;
-        self.call.log(Level::Notice, &format!("{why}: nothing changed, login denied"));
+        self.call.log(Level::Notice, &logged::nothing_changed(&why));
         let wrong = matches!(refusal.code, ErrorCode::CodeNeeded | ErrorCode::InviteNeeded);
         let text = if wrong { messages::WRONG } else { messages::NOT_SET_UP };
         self.call.host.say(Tone::Error, text);
@@ -255,7 +255,7 @@ impl<H: Host, V: Verifier> Enrolment<'_, H, V> {
 
     fn keep(&mut self, what: Kept) -> Result<(), Failed> {
         self.call.host.keep(&self.user, what).map_err(|NotKept| {
-            let line = "libpam does not keep how the enrolment went: login denied";
+            let line = logged::ENROLMENT_NOT_KEPT;
             self.call.log(Level::Error, line);
             Failed::Told
         })
@@ -264,16 +264,16 @@ impl<H: Host, V: Verifier> Enrolment<'_, H, V> {
     fn failed(&mut self, failed: &Failed) -> PamResultCode {
         match failed {
             Failed::Conversation => {
-                self.call.log(Level::Notice, "the prompt was not answered: login denied");
+                self.call.log(Level::Notice, logged::NOT_ANSWERED_DENIED);
                 PamResultCode::PAM_CONV_ERR
             }
             Failed::Abandoned => {
-                self.call.log(Level::Notice, "enrolment abandoned: nothing changed, login denied");
+                self.call.log(Level::Notice, logged::ABANDONED);
                 PamResultCode::PAM_AUTHTOK_ERR
             }
             Failed::Told => PamResultCode::PAM_AUTHTOK_ERR,
             Failed::NoDecision(trouble) => {
-                self.call.log(Level::Error, &format!("{}: login denied", trouble.why));
+                self.call.log(Level::Error, &logged::denied(&trouble.why));
                 self.call.say(Tone::Error, messages::NOT_SET_UP);
                 PamResultCode::PAM_AUTHINFO_UNAVAIL
             }

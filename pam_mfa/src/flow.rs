@@ -13,7 +13,7 @@ use pam::constants::PamResultCode;
 use crate::answer::AnswerTo;
 use crate::log::{Level, Line};
 use crate::membership::GroupError;
-use crate::messages;
+use crate::messages::{self, logged};
 use crate::options::{Echo, Options, Unavailable, Words};
 use crate::typed::Typed;
 
@@ -174,40 +174,31 @@ enum Excuse {
 impl NoDecision {
     /// The daemon could not be asked.
     pub(crate) fn of(error: &ClientError, options: &Options) -> Self {
-        let socket = options.socket.display();
+        let socket = &*options.socket;
         let (excuse, why) = match error {
             ClientError::Unreachable(error) => (
                 if is_absence(error) { Excuse::TheOption } else { Excuse::Nothing },
-                format!(
-                    "cannot reach {socket} ({error}), is mfa-daemon running? \
-                     (systemctl status mfa.socket)"
-                ),
+                logged::unreachable(socket, error),
             ),
-            ClientError::TimedOut => (
-                Excuse::TheOption,
-                format!(
-                    "{socket} kept this login waiting for {} s in all (journalctl -u mfa.service)",
-                    options.timeout.as_secs()
-                ),
-            ),
-            ClientError::Refused(refusal) => return Self::refused(refusal),
-            ClientError::Untrusted(error) => {
-                (Excuse::Nothing, format!("no code is sent to {socket}: {error}"))
+            ClientError::TimedOut => {
+                (Excuse::TheOption, logged::timed_out(socket, options.timeout.as_secs()))
             }
-            error => (Excuse::Nothing, format!("{socket}: {}", unquoted(error))),
+            ClientError::Refused(refusal) => return Self::refused(refusal),
+            ClientError::Untrusted(error) => (Excuse::Nothing, logged::untrusted(socket, error)),
+            error => (Excuse::Nothing, logged::failed(socket, &unquoted(error))),
         };
         Self { why, excuse }
     }
 
     /// The daemon said so itself; `ignore` is a rule of its.
     pub(crate) fn said(ignore: bool) -> Self {
-        let why = "mfa-daemon could not decide (journalctl -u mfa.service)".to_owned();
+        let why = logged::UNDECIDED.to_owned();
         Self { why, excuse: if ignore { Excuse::ARule } else { Excuse::TheOption } }
     }
 
     /// The daemon does not want to.
     pub(crate) fn refused(refusal: &ErrorAnswer) -> Self {
-        let why = format!("mfa-daemon refused: {}", refusal.message);
+        let why = logged::refused(&refusal.message);
         Self { why, excuse: Excuse::Nothing }
     }
 
@@ -231,9 +222,7 @@ fn is_absence(error: &io::Error) -> bool {
 /// a key in it.
 fn unquoted(error: &ClientError) -> String {
     match error {
-        ClientError::Answer(error) => {
-            format!("the daemon's answer is no answer: {}", error.place())
-        }
+        ClientError::Answer(error) => logged::not_an_answer(&error.place()),
         error => error.to_string(),
     }
 }
@@ -252,7 +241,7 @@ impl<'a, H: Host, V: Verifier> Call<'a, H, V> {
                 Ok(Self { host, verifier, options, silent, user, origin })
             }
             Err(ConversationFailed) => {
-                let line = Line::of_login("no user name: login denied", &host.origin(), "");
+                let line = Line::of_login(logged::NO_USER, &host.origin(), "");
                 host.log(Level::Error, &line);
                 Err(ConversationFailed)
             }
@@ -267,7 +256,7 @@ impl<'a, H: Host, V: Verifier> Call<'a, H, V> {
         match self.host.is_member(user, group) {
             Ok(exempt) => exempt,
             Err(error) => {
-                self.log(Level::Error, &format!("exempt_group={group}: {error}: nobody is exempt"));
+                self.log(Level::Error, &logged::nobody_exempt(group, &error));
                 false
             }
         }
@@ -276,10 +265,10 @@ impl<'a, H: Host, V: Verifier> Call<'a, H, V> {
     /// The end of a call of `account` or `password` for which the daemon has no decision.
     pub(crate) fn end_without_decision(&mut self, trouble: &NoDecision) -> PamResultCode {
         if trouble.is_ignored(self.options) {
-            self.log(Level::Alert, &format!("{}: NOT CHECKED, login not denied", trouble.why));
+            self.log(Level::Alert, &logged::not_checked(&trouble.why));
             return PamResultCode::PAM_IGNORE;
         }
-        self.log(Level::Error, &format!("{}: login denied", trouble.why));
+        self.log(Level::Error, &logged::denied(&trouble.why));
         self.say(Tone::Error, messages::NOT_CHECKED);
         PamResultCode::PAM_AUTHINFO_UNAVAIL
     }

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::flow::{ConversationFailed, Host, Kept, NotKept, Place, Tone, User};
 use crate::log::{Level, Line};
 use crate::membership::{self, GroupError};
+use crate::messages::logged;
 use crate::options::Echo;
 use crate::origin;
 use crate::typed::Typed;
@@ -91,7 +92,7 @@ impl Host for PamHost<'_> {
             Err(PamResultCode::PAM_SYSTEM_ERR) => match self.handle.get_item::<UserItem<'_>>() {
                 Ok(Some(name)) => Ok(User::Impossible {
                     name: name.to_string_lossy().into_owned(),
-                    reason: "the user name is not UTF-8".to_owned(),
+                    reason: logged::USER_NOT_UTF8.to_owned(),
                 }),
                 _ => Err(ConversationFailed),
             },

@@ -36,6 +36,7 @@ use crate::enrolment::Phase;
 use crate::flow::Host;
 use crate::host::PamHost;
 use crate::log::{Level, Line};
+use crate::messages::logged;
 use crate::options::Options;
 
 struct Module;
@@ -109,7 +110,7 @@ fn configured(
     guarded(pamh, args, &|host| match Options::parse(args.iter().copied()) {
         Ok(options) => entry(host, &options),
         Err(error) => {
-            host.log(Level::Error, &Line::new(&format!("{error}: login denied")));
+            host.log(Level::Error, &Line::new(&logged::denied(&error)));
             PamResultCode::PAM_SERVICE_ERR
         }
     })
@@ -131,7 +132,7 @@ fn guarded(
     answer.unwrap_or_else(|payload| {
         // Dropping what was thrown may throw again; it is leaked instead.
         std::mem::forget(payload);
-        let line = "internal error: denied; please report it with the line before this one";
+        let line = logged::INTERNAL_ERROR;
         host.log(Level::Error, &Line::new(line));
         PamResultCode::PAM_SERVICE_ERR
     })

@@ -18,7 +18,7 @@ use crate::flow::{
     Call, ConversationFailed, Host, Kept, NoDecision, NotKept, Tone, User, Verifier,
 };
 use crate::log::Level;
-use crate::messages;
+use crate::messages::{self, logged};
 use crate::options::{FirstPass, Options, WithoutToken};
 use crate::typed::Typed;
 
@@ -80,7 +80,7 @@ struct Login<'a, H, V> {
 impl<H: Host, V: Verifier> Login<'_, H, V> {
     fn run(mut self) -> PamResultCode {
         let end = if self.call.is_exempt() {
-            End::Exempt("member of the exempt group")
+            End::Exempt(logged::EXEMPT_GROUP)
         } else {
             match self.begin() {
                 Ok(()) => self.code(),
@@ -108,7 +108,7 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
                 self.digits = digits;
                 self.observe |= observe;
                 match (reason, self.call.options.without_token) {
-                    (SkipReason::Exempt, _) => Err(End::Exempt("exempt by a rule")),
+                    (SkipReason::Exempt, _) => Err(End::Exempt(logged::EXEMPT_RULE)),
                     (SkipReason::NoToken, WithoutToken::Ignore) => Err(End::NoToken(enroll_within)),
                     // Asked and verified like any other: that there is no token must not show.
                     (SkipReason::NoToken, WithoutToken::Deny) => Ok(()),
@@ -131,7 +131,7 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
                 Some(Tried::Wrong(reason, offset)) if only => return End::Wrong(reason, offset),
                 Some(Tried::Wrong(reason, offset)) => self.again(&reason, offset),
                 None if only => {
-                    return End::Wrong("no code at the end of the password".to_owned(), None);
+                    return End::Wrong(logged::NO_CODE_IN_PASSWORD.to_owned(), None);
                 }
                 None => {}
             }
@@ -149,7 +149,7 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
 
     /// A wrong code that is not the last word.
     fn again(&mut self, reason: &str, offset: Option<i64>) {
-        self.call.log(Level::Notice, &format!("{reason}: asked again"));
+        self.call.log(Level::Notice, &logged::asked_again(reason));
         if !self.observe {
             self.call.say(Tone::Error, &messages::wrong(offset));
         }
@@ -175,7 +175,7 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
         let code = if options.forward_pass { self.forwarded(&typed) } else { typed.code() };
         match code {
             Some(code) => self.verify(code),
-            None => Tried::Wrong("the answer is no code".to_owned(), None),
+            None => Tried::Wrong(logged::NOT_A_CODE.to_owned(), None),
         }
     }
 
@@ -193,7 +193,7 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
 
     fn forward(&mut self, password: &Typed) {
         if self.call.host.set_auth_token(password) == Err(NotKept) {
-            self.call.log(Level::Error, "forward_pass: libpam does not take the password");
+            self.call.log(Level::Error, logged::PASSWORD_NOT_FORWARDED);
         }
     }
 
@@ -214,10 +214,10 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
                 End::Accepted(accepted)
             }
             Ok(VerifyAnswer::Wrong { clock_offset }) => {
-                return Tried::Wrong("wrong code".to_owned(), clock_offset);
+                return Tried::Wrong(logged::WRONG.to_owned(), clock_offset);
             }
             Ok(VerifyAnswer::Replayed {}) => {
-                return Tried::Wrong("code used before".to_owned(), None);
+                return Tried::Wrong(logged::REPLAYED.to_owned(), None);
             }
             Ok(VerifyAnswer::Locked { seconds }) => End::Locked(seconds),
             Ok(VerifyAnswer::Unavailable { ignore }) => End::NoDecision(NoDecision::said(ignore)),
@@ -229,7 +229,7 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
     /// For a rotation in this same login. Without it the rotation asks for a code.
     fn keep_accepted(&mut self, user: &UserName) {
         if self.call.host.keep(user, Kept::CodeAccepted) == Err(NotKept) {
-            self.call.log(Level::Error, "libpam does not keep that a code was accepted");
+            self.call.log(Level::Error, logged::ACCEPTED_NOT_KEPT);
         }
     }
 
@@ -246,7 +246,7 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
                 return PamResultCode::PAM_SUCCESS;
             }
             End::Exempt(_) | End::NoToken(_) => {
-                call.info(&format!("{line}: not asked for a code"));
+                call.info(&logged::not_asked(&line));
                 if let End::NoToken(Some(seconds)) = end {
                     call.say(Tone::Info, &messages::enroll_within(seconds));
                 }
@@ -255,7 +255,7 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
             End::NoDecision(trouble) => return call.end_without_decision(&trouble),
             End::Wrong(..) | End::NoCode | End::NotAnswered | End::Locked(_) => {}
         }
-        call.log(Level::Notice, &format!("{line}: login denied"));
+        call.log(Level::Notice, &logged::denied(&line));
         match end {
             End::Wrong(_, offset) => {
                 call.say(Tone::Error, &messages::wrong(offset));
@@ -276,19 +276,19 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
         let line = line(end);
         match end {
             End::Accepted(accepted) => {
-                call.info(&format!("observed: {line}"));
+                call.info(&logged::observed(&line));
                 say_accepted(call, accepted);
             }
-            End::Granted => call.info(&format!("observed: {line}")),
+            End::Granted => call.info(&logged::observed(&line)),
             End::Exempt(_) | End::NoToken(_) => {
-                call.info(&format!("observed: {line}: not asked for a code"));
+                call.info(&logged::observed(&logged::not_asked(&line)));
             }
             End::NoDecision(trouble) if trouble.is_ignored(call.options) => {
-                let what = format!("observed: {line}: NOT CHECKED, login not denied");
+                let what = logged::observed(&logged::not_checked(&line));
                 call.log(Level::Alert, &what);
             }
             _ => {
-                let what = format!("observed: {line}: the login would have been denied");
+                let what = logged::observed(&logged::would_deny(&line));
                 call.log(Level::Notice, &what);
             }
         }
@@ -305,15 +305,15 @@ fn say_accepted<H: Host, V: Verifier>(call: &mut Call<'_, H, V>, accepted: &Acce
 /// What is logged of an end, without what follows from it.
 fn line(end: &End) -> String {
     match end {
-        End::Accepted(_) => "login accepted".to_owned(),
-        End::Granted => "login accepted without a code, an earlier one still holds (grace)".into(),
+        End::Accepted(_) => logged::ACCEPTED.to_owned(),
+        End::Granted => logged::GRANTED.to_owned(),
         End::Exempt(reason) => (*reason).to_owned(),
-        End::NoToken(_) => "no token, and nullok".to_owned(),
+        End::NoToken(_) => logged::NO_TOKEN.to_owned(),
         End::Wrong(reason, _) => reason.clone(),
-        End::NoCode => "no code given".to_owned(),
-        End::NotAnswered => "the prompt was not answered".to_owned(),
-        End::Locked(Some(seconds)) => format!("locked for {seconds} s more"),
-        End::Locked(None) => "locked until `mfa admin unlock`".to_owned(),
+        End::NoCode => logged::NO_CODE.to_owned(),
+        End::NotAnswered => logged::NOT_ANSWERED.to_owned(),
+        End::Locked(Some(seconds)) => logged::locked(*seconds),
+        End::Locked(None) => logged::LOCKED_HARD.to_owned(),
         End::NoDecision(trouble) => trouble.why.clone(),
     }
 }

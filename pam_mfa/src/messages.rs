@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Every sentence that a user reads. Before a success none depends on whether the account or a
+//! Every sentence that a user reads; what the log says is in `logged`. Before a success none depends on whether the account or a
 //! token exists.
+
+pub(crate) mod logged;
 
 use mfa_proto::login::{Accepted, LastFailure};
 
