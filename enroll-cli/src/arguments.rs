@@ -12,6 +12,7 @@ use mfa_proto::{DEFAULT_SOCKET, TypedCode, UserName};
 
 use crate::clock::Since;
 use crate::duration::Validity;
+use crate::messages;
 
 /// Second-factor login: enrol, get codes, look after tokens.
 #[derive(Parser)]
@@ -409,7 +410,8 @@ pub(crate) enum ImportFormat {
 
 fn typed_code(text: &str) -> Result<TypedCode, clap::Error> {
     TypedCode::new(text).ok_or_else(|| {
-        clap::Error::raw(clap::error::ErrorKind::ValueValidation, "longer than any code can be\n")
+        let text = format!("{}\n", messages::LONGER_THAN_A_CODE);
+        clap::Error::raw(clap::error::ErrorKind::ValueValidation, text)
     })
 }
 

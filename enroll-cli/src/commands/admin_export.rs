@@ -171,12 +171,12 @@ fn be_a_pipe() -> Result<(), Failure> {
     let kind = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
     let found = match kind {
         SFlag::S_IFIFO | SFlag::S_IFSOCK => return Ok(()),
-        SFlag::S_IFREG => "a plain file",
+        SFlag::S_IFREG => messages::PLAIN_FILE,
         SFlag::S_IFCHR if nix::unistd::isatty(io::stdout().as_fd()).unwrap_or(false) => {
-            "a terminal"
+            messages::TERMINAL
         }
-        SFlag::S_IFCHR => "a device",
-        _ => "something else",
+        SFlag::S_IFCHR => messages::DEVICE,
+        _ => messages::SOMETHING_ELSE,
     };
     Err(ExportError::NotAPipe(found).into())
 }

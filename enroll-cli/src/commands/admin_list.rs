@@ -12,7 +12,6 @@ use mfa_proto::admin::{AdminAnswer, AdminList};
 use mfa_proto::status::UserStatus;
 use wildmatch::WildMatch;
 
-use super::status::lock;
 use crate::arguments::{List, SortBy, State};
 use crate::clock;
 use crate::console::Console;
@@ -144,7 +143,7 @@ fn row(user: &UserStatus, zone: &TimeZone) -> [String; 6] {
         name,
         user.tokens.len().to_string(),
         user.failures.to_string(),
-        lock(user).unwrap_or_else(|| "no".to_owned()),
+        messages::status::lock(user).unwrap_or_else(|| "no".to_owned()),
         created(user).map_or_else(|| "-".to_owned(), moment),
         last_used(user).map_or_else(|| "never".to_owned(), moment),
     ]
@@ -153,7 +152,7 @@ fn row(user: &UserStatus, zone: &TimeZone) -> [String; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::status::tests::plain;
+    use crate::messages::status::tests::plain;
 
     fn named(name: &str) -> UserStatus {
         UserStatus { user: mfa_proto::UserName::new(name).unwrap(), ..plain() }

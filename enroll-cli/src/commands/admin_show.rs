@@ -12,7 +12,6 @@ use mfa_proto::status::UserStatus;
 use serde::Serialize;
 
 use super::admin_audit::{self, Pages};
-use super::status;
 use crate::console::Console;
 use crate::daemon::Daemon;
 use crate::failure::{Exit, Failure};
@@ -46,7 +45,7 @@ pub(super) fn run(
         return Ok(Exit::Done);
     }
     let zone = TimeZone::system();
-    console.result(&status::describe(&status, &zone, console.columns()))?;
+    console.result(&messages::status::describe(&status, &zone, console.columns()))?;
     if !events.is_empty() {
         let mut table = admin_audit::table().within(console.columns());
         for event in &events {

@@ -112,7 +112,7 @@ fn bar(console: &Console) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::no_length();
-    match ProgressStyle::with_template("searching {bar:40} {pos} of about {len}  {elapsed}") {
+    match ProgressStyle::with_template(messages::SEARCHING) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What stands in the file, read and written as google_authenticator does.
 
+use crate::messages::formats;
 use std::fmt;
 
 use mfa_crypto::{Code, Secret, base32};
@@ -228,8 +229,8 @@ impl Options {
             Some((name, value)) => (name, value),
             None => (text, ""),
         };
-        let counted = "a counter, a number from 0";
-        let seconds = "STEP_SIZE and 1 to 60 seconds";
+        let counted = formats::COUNTER;
+        let seconds = formats::STEP_SIZE;
         match name {
             "TOTP_AUTH" => once(&mut self.time, line, Ok(())),
             "HOTP_COUNTER" => {
@@ -238,12 +239,12 @@ impl Options {
             "STEP_SIZE" => once(&mut self.step_size, line, option::number(value, 1..=60, seconds)),
             "TIME_SKEW" => once(&mut self.skew, line, option::skew(value)),
             "DISALLOW_REUSE" => {
-                let spent = option::numbers(value, "DISALLOW_REUSE and the steps that are spent");
+                let spent = option::numbers(value, formats::DISALLOW_REUSE);
                 once(&mut self.spent, line, spent)
             }
             "RESETTING_TIME_SKEW" => once(&mut self.resetting, line, option::resetting(value)),
             "WINDOW_SIZE" => {
-                let window = option::number(value, 1..=100, "WINDOW_SIZE and 1 to 100 steps");
+                let window = option::number(value, 1..=100, formats::WINDOW_SIZE);
                 once(&mut self.window, line, window)
             }
             "RATE_LIMIT" => once(&mut self.rate_limit, line, option::rate_limit(value)),

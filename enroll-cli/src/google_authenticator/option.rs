@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The values of options, in the ranges that google_authenticator keeps.
 
+use crate::messages::formats;
+
 /// `RATE_LIMIT attempts seconds [times…]`.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RateLimit {
@@ -38,7 +40,7 @@ pub(super) fn number(
 
 /// A number with a sign.
 pub(super) fn skew(value: &str) -> Result<i64, Expected> {
-    let expected = "TIME_SKEW and a number of steps, -1500 to 1500";
+    let expected = formats::TIME_SKEW;
     let mut words = value.split_ascii_whitespace();
     match (words.next().and_then(signed), words.next()) {
         // It is learned within a day's steps of a minute, RESETTING_TIME_SKEW tells.
@@ -53,7 +55,7 @@ pub(super) fn numbers(value: &str, expected: Expected) -> Result<Vec<u64>, Expec
 }
 
 pub(super) fn rate_limit(value: &str) -> Result<RateLimit, Expected> {
-    let expected = "RATE_LIMIT, 1 to 100 attempts, 1 to 3600 seconds and the times of attempts";
+    let expected = formats::RATE_LIMIT;
     let mut numbers = numbers(value, expected)?.into_iter();
     match (numbers.next(), numbers.next()) {
         (Some(attempts @ 1..=100), Some(seconds @ 1..=3600)) => {
@@ -65,7 +67,7 @@ pub(super) fn rate_limit(value: &str) -> Result<RateLimit, Expected> {
 
 /// `step+skew` or `step-skew`, of codes that were typed before or after their time.
 pub(super) fn resetting(value: &str) -> Result<Vec<(u64, i64)>, Expected> {
-    let expected = "RESETTING_TIME_SKEW and pairs as 59848948+7";
+    let expected = formats::RESETTING_TIME_SKEW;
     let pair = |word: &str| {
         let sign = word.find(['+', '-'])?;
         Some((digits(word.get(..sign)?)?, signed(word.get(sign..)?)?))
@@ -78,7 +80,7 @@ pub(super) fn login(place: u8, value: &str) -> Result<Login, Expected> {
     let mut words = value.split_ascii_whitespace();
     match (words.next(), words.next().and_then(digits), words.next()) {
         (Some(host), Some(time), None) => Ok(Login { place, host: host.to_owned(), time }),
-        _ => Err("a host and the time of a login"),
+        _ => Err(formats::LOGIN),
     }
 }
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The sentences that users read: what happened, why, and what to do next.
 
+pub(crate) mod dry_run;
+pub(crate) mod explain;
 mod failures;
+pub(crate) mod formats;
 pub(crate) mod pam;
+pub(crate) mod stats;
+pub(crate) mod status;
 
 use std::path::Path;
 
@@ -16,6 +21,13 @@ use crate::failure::Failure;
 use crate::table::printable;
 use crate::weakness::{Place, Weakness};
 
+pub(crate) const LONGER_THAN_A_CODE: &str = "longer than any code can be";
+pub(crate) const PLAIN_FILE: &str = "a plain file";
+pub(crate) const TERMINAL: &str = "a terminal";
+pub(crate) const DEVICE: &str = "a device";
+pub(crate) const SOMETHING_ELSE: &str = "something else";
+/// As indicatif's templates are written.
+pub(crate) const SEARCHING: &str = "searching {bar:40} {pos} of about {len}  {elapsed}";
 pub(crate) const WARNING: &str = "warning";
 pub(crate) const ASK_CURRENT: &str = "Current one-time code: ";
 pub(crate) const ASK_INVITE: &str = "Invite code: ";

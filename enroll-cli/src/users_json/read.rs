@@ -20,6 +20,7 @@ use super::{VERSION, entry};
 use crate::failure::Failure;
 use crate::import_error::{ImportError, Mistakes, Problem};
 use crate::incoming::Sink;
+use crate::messages::formats;
 use crate::weakness::{Place, Tally};
 
 /// What was found in a document.
@@ -161,7 +162,7 @@ impl<'de> Visitor<'de> for Head<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with mfa_users, exported, issuer and users")
+        f.write_str(formats::USERS_JSON)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -172,15 +173,15 @@ impl<'de> Visitor<'de> for Head<'_, '_> {
                 "exported" => &mut exported,
                 "issuer" => &mut issuer,
                 "users" if version => &mut users,
-                "users" => return Err(A::Error::custom("expected mfa_users before users")),
+                "users" => return Err(A::Error::custom(formats::VERSION_FIRST)),
                 _ => return Err(A::Error::custom("unknown field")),
             };
             if std::mem::replace(seen, true) {
-                return Err(A::Error::custom("expected every field once"));
+                return Err(A::Error::custom(formats::FIELD_ONCE));
             }
             match key.as_str() {
                 "mfa_users" if map.next_value::<u64>()? == VERSION => {}
-                "mfa_users" => return Err(A::Error::custom("expected mfa_users to be 1")),
+                "mfa_users" => return Err(A::Error::custom(formats::VERSION)),
                 "users" => map.next_value_seed(Users(self.0))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -204,7 +205,7 @@ impl<'de> Visitor<'de> for Users<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of users")
+        f.write_str(formats::USERS)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut users: A) -> Result<(), A::Error> {
@@ -230,15 +231,15 @@ fn not_one(path: &Path, error: &serde_json::Error) -> ImportError {
                 io::Error::from(error.io_error_kind().unwrap_or(io::ErrorKind::Other)),
             );
         }
-        Category::Syntax => format!("expected JSON: {text}"),
-        Category::Eof => "expected the rest of the document, found its end".to_owned(),
+        Category::Syntax => formats::not_json(text),
+        Category::Eof => formats::NOT_ENDED.to_owned(),
         Category::Data => match text.rsplit_once(", expected ") {
-            _ if text.starts_with("unknown field") => "found a field that is not known".to_owned(),
-            Some((_, expected)) => format!("expected {expected}, found something else"),
+            _ if text.starts_with("unknown field") => formats::UNKNOWN_FIELD.to_owned(),
+            Some((_, expected)) => formats::something_else(expected),
             None if text.starts_with("missing field") || text.starts_with("expected") => {
                 text.to_owned()
             }
-            None => "found a value that cannot be one".to_owned(),
+            None => formats::IMPOSSIBLE_VALUE.to_owned(),
         },
     };
     ImportError::NotUsersJson {

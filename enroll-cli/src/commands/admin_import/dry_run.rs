@@ -5,9 +5,8 @@
 //! "digits":…,"period":…}],"scratch_codes":…}`, or `{"user":…,"change":"none"}` for one who is known.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 
-use mfa_proto::transfer::{ImportedMoving, ImportedToken, TransferAnswer};
+use mfa_proto::transfer::{ImportedMoving, TransferAnswer};
 use mfa_proto::{Request, UserName};
 use serde::Serialize;
 
@@ -16,7 +15,7 @@ use crate::console::Console;
 use crate::daemon::{Connection, Daemon, PATIENCE};
 use crate::failure::Failure;
 use crate::incoming::{Incoming, Sink};
-use crate::table::printable;
+use crate::messages::dry_run::{line, scratch_codes};
 
 /// Users of a question: with the longest names they fit a frame, escaped ones too.
 const PAGE: usize = 100;
@@ -105,39 +104,6 @@ impl Sink for Comparing<'_> {
     }
 }
 
-fn line(incoming: &Incoming, is_known: bool) -> String {
-    let user = &incoming.user;
-    if is_known {
-        return format!("= {user}  known, left as he is");
-    }
-    let mut line = format!("+ {user}");
-    for (token, before) in
-        incoming.tokens.iter().zip(std::iter::once("  ").chain(std::iter::repeat(", ")))
-    {
-        line.push_str(before);
-        line.push_str(&described(token));
-    }
-    match scratch_codes(incoming) {
-        Some(1) => line.push_str(", 1 scratch code"),
-        Some(count) => {
-            let _ = write!(line, ", {count} scratch codes");
-        }
-        None => {}
-    }
-    line
-}
-
-fn described(token: &ImportedToken) -> String {
-    let ImportedToken { name, algorithm, digits, moving, .. } = token;
-    let name = name.as_deref().map_or_else(String::new, |name| format!("{:?} ", printable(name)));
-    match moving {
-        ImportedMoving::Totp { period, .. } => {
-            format!("{name}TOTP {algorithm} {digits} digits {period} s")
-        }
-        ImportedMoving::Hotp { .. } => format!("{name}HOTP {algorithm} {digits} digits"),
-    }
-}
-
 fn change(incoming: &Incoming, is_known: bool) -> Change<'_> {
     let user = &incoming.user;
     if is_known {
@@ -158,9 +124,4 @@ fn change(incoming: &Incoming, is_known: bool) -> Change<'_> {
     });
     let tokens = tokens.collect();
     Change { user, change: "add", tokens, scratch_codes: scratch_codes(incoming) }
-}
-
-fn scratch_codes(incoming: &Incoming) -> Option<usize> {
-    let codes = incoming.account.as_ref().map_or(0, |account| account.scratch_codes.len());
-    (codes > 0).then_some(codes)
 }
