@@ -12,6 +12,8 @@ use mfa_crypto::{Code, Moving, OtpUri, UriError, hotp};
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use zeroize::Zeroizing;
 
+use crate::messages;
+
 /// No address comes near it.
 const MAX_BYTES: usize = 4096;
 
@@ -65,7 +67,7 @@ pub(crate) fn next_counter_code(path: &Path) -> Result<Code, TokenFileError> {
     let temporary = Temporary::write(path, &next)?;
     let owner = file.metadata().map_err(|error| failed(path, "look at", error))?;
     fchown(&temporary.file, Some(owner.uid()), Some(owner.gid()))
-        .map_err(|error| failed(path, "keep the owner of", error))?;
+        .map_err(|error| failed(path, messages::KEEP_OWNER, error))?;
     temporary.replace(path)?;
     sync_directory(path)?;
     Ok(code)

@@ -21,6 +21,7 @@ use crate::clock_sync::{ClockWatch, clock_state};
 use crate::config::{Source, StoreUrl};
 use crate::daemon::{CLOCK_FLOOR, Daemon, Settings};
 use crate::master_key::KeySource;
+use crate::messages::start as messages;
 use crate::policy::rule::Rule;
 use crate::reload::SettingsError;
 use crate::sandbox::{self, Places, SandboxError};
@@ -103,11 +104,11 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| StartError::System("cannot start the event loop", error))?;
+        .map_err(|error| StartError::System(messages::NO_EVENT_LOOP, error))?;
     // Before there is anything that must be put in order at the end.
     let signals = {
         let _inside = runtime.enter();
-        Signals::catch().map_err(|error| StartError::System("cannot catch signals", error))?
+        Signals::catch().map_err(|error| StartError::System(messages::NO_SIGNALS, error))?
     };
     let metrics = Arc::<metrics::Metrics>::default();
     let StoreUrl::Sqlite(database) = &config.store.url;
@@ -203,7 +204,7 @@ fn metrics_listener(
     let listening = listener.and_then(|listener| {
         listener.set_nonblocking(true)?;
         if !metrics::serve::is_loopback(&listener.local_addr()?) {
-            return Err(std::io::Error::other("it is not a loopback address"));
+            return Err(std::io::Error::other(messages::NOT_LOOPBACK));
         }
         Ok(listener)
     });
@@ -239,7 +240,7 @@ async fn serve(
     daemon: Arc<Daemon>,
     mut signals: Signals,
 ) -> Result<(), StartError> {
-    let system = |error| StartError::System("cannot listen", error);
+    let system = |error| StartError::System(messages::NOT_LISTENING, error);
     let listener = tokio::net::UnixListener::from_std(listener).map_err(system)?;
     let (stop, stopped) = watch::channel(false);
     let reloading = tokio::spawn(reload_on(signals.hangup, Arc::clone(&daemon)));
@@ -268,7 +269,7 @@ async fn serve(
     tell_systemd(&[NotifyState::Stopping]);
     info!("stopping");
     let _ = stop.send(true);
-    serving.await.map_err(|error| StartError::System("the server failed", error.into()))
+    serving.await.map_err(|error| StartError::System(messages::SERVER_FAILED, error.into()))
 }
 
 /// SIGHUP: a new configuration, or the old one and the reason in the log. systemd waits from "reloading",
@@ -301,7 +302,7 @@ fn tell_systemd(state: &[NotifyState<'_>]) {
 /// holds secrets.
 fn keep_memory_private() -> Result<(), StartError> {
     nix::sys::prctl::set_dumpable(false)
-        .map_err(|error| StartError::System("cannot keep the memory private", error.into()))
+        .map_err(|error| StartError::System(messages::MEMORY_OPEN, error.into()))
 }
 
 /// A panic is a defect that leaves a thread or a request in an unknown state: end at once and let

@@ -13,6 +13,7 @@ use listenfd::ListenFd;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
 
+use crate::messages::start as messages;
 use crate::server::Queue;
 use crate::store::beside;
 
@@ -124,9 +125,7 @@ impl Passed {
                 }
             };
             if doubled {
-                return Err(io::Error::other(
-                    "there are two of a kind; one ListenStream= is served for requests and one for metrics",
-                ));
+                return Err(io::Error::other(messages::TWO_SOCKETS));
             }
         }
         Ok(passed)
@@ -168,10 +167,7 @@ fn bind(path: &Path) -> Result<(UnixListener, Own), SocketError> {
         make_directory(directory)?;
         let found = fs::symlink_metadata(directory).map_err(failed)?;
         if found.permissions().mode() & 0o022 != 0 {
-            return Err(failed(io::Error::other(
-                "its directory can be written to by others than its owner, so clients would refuse \
-                 it; chmod go-w the directory",
-            )));
+            return Err(failed(io::Error::other(messages::OPEN_DIRECTORY)));
         }
     }
     let lock_path = beside(path, ".lock");
@@ -182,9 +178,7 @@ fn bind(path: &Path) -> Result<(UnixListener, Own), SocketError> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => fs::remove_file(path).map_err(failed)?,
         Ok(_) => {
-            return Err(failed(io::Error::other(
-                "there is something else than a socket; remove it",
-            )));
+            return Err(failed(io::Error::other(messages::NOT_A_SOCKET)));
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),

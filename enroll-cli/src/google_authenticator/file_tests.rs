@@ -93,7 +93,7 @@ fn what_is_wrong_is_told_with_its_line_and_what_was_expected() {
         (format!("{good}\" DISALLOW_REUSE 1 x\n"), 4, "steps that are spent"),
         (format!("{good}\" RATE_LIMIT 3\n"), 4, "1 to 3600 seconds"),
         (format!("{good}\" RATE_LIMIT 3 30 x\n"), 4, "1 to 3600 seconds"),
-        (format!("{good}\" RESETTING_TIME_SKEW 7\n"), 4, "59848948+7"),
+        (format!("{good}\" RESETTING_TIME_SKEW 7\n"), 4, "STEP+7"),
         (format!("{good}\" LAST3 host\n"), 4, "time of a login"),
         (format!("{good}\" TOTP_AUTH\n"), 4, "in line 2 already"),
         (format!("{good}\" LAST1 h 1\n\" LAST1 h 2\n"), 5, "in line 4 already"),

@@ -9,10 +9,14 @@ pub(crate) const WINDOW_SIZE: &str = "WINDOW_SIZE and 1 to 100 steps";
 pub(crate) const TIME_SKEW: &str = "TIME_SKEW and a number of steps, -1500 to 1500";
 pub(crate) const RATE_LIMIT: &str =
     "RATE_LIMIT, 1 to 100 attempts, 1 to 3600 seconds and the times of attempts";
-pub(crate) const RESETTING_TIME_SKEW: &str = "RESETTING_TIME_SKEW and pairs as 59848948+7";
+pub(crate) const RESETTING_TIME_SKEW: &str =
+    "RESETTING_TIME_SKEW and pairs of a step and a skew, STEP+7";
 pub(crate) const LOGIN: &str = "a host and the time of a login";
 
+pub(crate) const PIN: &str = "the PIN or -";
+
 pub(crate) const USERS_JSON: &str = "an object with mfa_users, exported, issuer and users";
+pub(crate) const NO_USERS: &str = "missing field `users`";
 pub(crate) const USERS: &str = "an array of users";
 pub(crate) const VERSION_FIRST: &str = "expected mfa_users before users";
 pub(crate) const FIELD_ONCE: &str = "expected every field once";

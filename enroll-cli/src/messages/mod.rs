@@ -22,6 +22,8 @@ use crate::table::printable;
 use crate::weakness::{Place, Weakness};
 
 pub(crate) const LONGER_THAN_A_CODE: &str = "longer than any code can be";
+/// What failed with a token file.
+pub(crate) const KEEP_OWNER: &str = "keep the owner of";
 pub(crate) const PLAIN_FILE: &str = "a plain file";
 pub(crate) const TERMINAL: &str = "a terminal";
 pub(crate) const DEVICE: &str = "a device";

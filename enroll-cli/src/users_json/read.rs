@@ -186,7 +186,7 @@ impl<'de> Visitor<'de> for Head<'_, '_> {
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        if users { Ok(()) } else { Err(A::Error::custom("missing field `users`")) }
+        if users { Ok(()) } else { Err(A::Error::custom(formats::NO_USERS)) }
     }
 }
 

@@ -12,6 +12,7 @@ use mfa_proto::{Blob, UserName};
 use zeroize::Zeroizing;
 
 use super::last_use::LastUse;
+use crate::messages::formats;
 use crate::weakness::Weakness;
 
 /// The longest type, in bytes: `HOTP/T30` and its like.
@@ -118,7 +119,7 @@ impl OathToken {
         let (kind, digits) = kind(columns.next().unwrap_or_default())?;
         let user = columns.next().ok_or(LineProblem::Missing("the user"))?;
         let user = UserName::new(user).map_err(LineProblem::User)?;
-        let pin = columns.next().ok_or(LineProblem::Missing("the PIN or -"))?;
+        let pin = columns.next().ok_or(LineProblem::Missing(formats::PIN))?;
         // mod_authn_otp writes + where something else checks the password.
         if !matches!(pin, "-" | "+") {
             return Err(LineProblem::Pin);

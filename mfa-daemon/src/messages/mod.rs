@@ -8,3 +8,4 @@
 
 pub(crate) mod configuration;
 pub(crate) mod refusals;
+pub(crate) mod start;
