@@ -40,9 +40,7 @@ impl Sheet<'_> {
         let drawing = picture.draw(self.ink);
         let drawn = || drawing.lines().map(|line| Zeroizing::new(line.to_owned()));
         let mut above = text(window.columns, Some(messages::SCAN));
-        if self.qr == When::Always
-            || picture.fits(window.columns) && above.len() + picture.rows() <= room
-        {
+        if picture.fits(window.columns) && above.len().saturating_add(picture.rows()) <= room {
             above.extend(drawn());
             return above;
         }
@@ -55,6 +53,10 @@ impl Sheet<'_> {
             return joined
                 .map(|(line, text)| Zeroizing::new(format!("{}  {}", *line, *text)))
                 .collect();
+        }
+        if self.qr == When::Always {
+            // Whole where it can be; the text may find no room.
+            return drawn().chain(above).collect();
         }
         let mut alone = text(window.columns, None);
         let text = text(picture.columns(), Some(messages::SCAN));
@@ -151,7 +153,12 @@ mod tests {
 
     #[test]
     fn a_picture_comes_whatever_the_window_or_never_where_that_is_wanted() {
-        assert!(drawn(&lines(40, 24, When::Always, None)) > 0);
+        let (whole, room) = (drawn(&lines(200, 200, When::Auto, None)), 23);
+        for (columns, rows) in [(40, 24), (80, 24), (60, 24), (80, 10)] {
+            let lines = lines(columns, rows, When::Always, None);
+            let seen = drawn(&lines[..room.min(rows - 1).min(lines.len())]);
+            assert!(seen == whole || rows == 10, "{columns} by {rows}: {lines:#?}");
+        }
         assert_eq!(drawn(&lines(200, 60, When::Never, None)), 0);
     }
 }
