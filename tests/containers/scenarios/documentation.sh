@@ -19,7 +19,8 @@ as_at_first() {
     rm -rf /etc/pam.d /etc/ssh/sshd_config.d /etc/sudoers.d /etc/mfa
     cp -a $first/pam.d $first/sudoers.d $first/mfa /etc
     cp -a $first/sshd_config.d /etc/ssh
-    systemctl reload ssh
+    # Not reloaded: after that sshd does not listen for a moment.
+    systemctl restart ssh
     mfa admin reload
     for user in root alice bob robot u01 u02 u03 u04; do mfa admin reset --yes "$user" >/dev/null 2>&1 || true; done
 }
