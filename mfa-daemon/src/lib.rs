@@ -18,6 +18,7 @@ pub mod master_key;
 mod messages;
 pub mod metrics;
 pub mod policy;
+pub mod progress;
 pub mod rekey;
 pub mod reload;
 pub mod requests;
@@ -27,6 +28,7 @@ pub mod server;
 pub mod session;
 pub mod socket;
 pub mod store;
+pub mod systemd;
 pub mod vault;
 
 /// The command line itself, for its manual page.

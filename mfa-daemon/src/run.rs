@@ -28,6 +28,7 @@ use crate::sandbox::{self, Places, SandboxError};
 use crate::server::Queue;
 use crate::socket::{self, Listening, Passed, SocketError};
 use crate::store::{self, Moment, StoreError};
+use crate::systemd::{self, Watched};
 use crate::{log, metrics, server};
 
 /// Exchanges that are computed at once; the other core is for logins.
@@ -253,8 +254,10 @@ async fn serve(
     let renewing = Arc::clone(&daemon);
     tokio::spawn(Arc::clone(&daemon).look_at_start(oneself()));
     tokio::spawn(async move { renewing.resume_rekey(oneself()).await });
-    let serving = tokio::spawn(server::serve(listener, queue, daemon, stopped));
-    tell_systemd(&[NotifyState::Ready]);
+    let watched = Watched::by_systemd(daemon.store.progress())
+        .map_err(|error| StartError::System(messages::NO_WATCHDOG, error))?;
+    let serving = tokio::spawn(server::serve(listener, queue, daemon, stopped, watched));
+    systemd::tell(&[NotifyState::Ready]);
     info!(version = env!("CARGO_PKG_VERSION"), "ready");
     tokio::select! {
         _ = signals.terminate.recv() => {}
@@ -266,7 +269,7 @@ async fn serve(
         exposing.abort();
     }
     census.metrics.census.stop();
-    tell_systemd(&[NotifyState::Stopping]);
+    systemd::tell(&[NotifyState::Stopping]);
     info!("stopping");
     let _ = stop.send(true);
     serving.await.map_err(|error| StartError::System(messages::SERVER_FAILED, error.into()))
@@ -277,25 +280,18 @@ async fn serve(
 async fn reload_on(mut hangup: Signal, daemon: Arc<Daemon>) {
     while hangup.recv().await.is_some() {
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => tell_systemd(&[NotifyState::Reloading, now]),
+            Ok(now) => systemd::tell(&[NotifyState::Reloading, now]),
             Err(error) => warn!(%error, "cannot tell systemd when the reload began"),
         }
         // The log and the trail say what came of it. Who sent a signal is not known.
         let _ = daemon.reload(oneself()).await;
-        tell_systemd(&[NotifyState::Ready]);
+        systemd::tell(&[NotifyState::Ready]);
     }
 }
 
 fn oneself() -> Peer {
     let (uid, gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
     Peer { uid, gid, pid: nix::unistd::getpid().as_raw() }
-}
-
-/// `NOTIFY_SOCKET`, sd_notify(3); without systemd this does nothing.
-fn tell_systemd(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        warn!(%error, "cannot notify systemd");
-    }
 }
 
 /// No core dump, no ptrace by others of the same uid (`PR_SET_DUMPABLE`, prctl(2)): the memory

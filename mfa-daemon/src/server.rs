@@ -18,13 +18,17 @@ use crate::daemon::Daemon;
 use crate::limits::{Limits, Slot};
 use crate::messages::refusals;
 use crate::requests::{self, Connection};
+use crate::systemd::Watched;
 
 /// How long a connection may stay without a request.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a frame may take to arrive or to be taken.
 const FRAME: Duration = Duration::from_secs(5);
-/// How long a connection may still begin a request when the daemon stops.
+/// How long a connection may still begin a request when the daemon stops,
 const LAST: Duration = Duration::from_millis(100);
+/// and one that has made none yet: that of a login, which sends its question at once, but may have to wait
+/// for a processor.
+const FIRST: Duration = Duration::from_secs(1);
 /// How long a stop waits for what was accepted.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Characters of a refusal that quotes what the peer has sent.
@@ -47,6 +51,7 @@ pub async fn serve(
     queue: Queue,
     daemon: Arc<Daemon>,
     mut stop: watch::Receiver<bool>,
+    mut watched: Watched,
 ) {
     let limits = Limits::default();
     let mut connections = JoinSet::new();
@@ -54,6 +59,11 @@ pub async fn serve(
         let accepted = tokio::select! {
             biased;
             _ = stop.changed() => break,
+            // Here, not in a task of its own: a loop that no longer comes by does not call itself alive.
+            () = watched.asked() => {
+                watched.here();
+                continue;
+            }
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
@@ -65,6 +75,7 @@ pub async fn serve(
             }
         }
     }
+    drop(watched);
     // What stands in the queue of a socket that goes away was promised a daemon, too.
     if queue == Queue::Ends {
         while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
@@ -121,12 +132,13 @@ async fn converse(
     _slot: Slot,
 ) {
     let mut connection = Connection::new(peer);
+    let mut last = FIRST;
     loop {
         let mut header = [0; HEADER_LEN];
         let stopping = *stop.borrow_and_update();
         let begun = tokio::select! {
             biased;
-            begun = timeout(if stopping { LAST } else { IDLE }, stream.read(&mut header)) => begun,
+            begun = timeout(if stopping { last } else { IDLE }, stream.read(&mut header)) => begun,
             Ok(()) = stop.changed() => continue,
         };
         let Ok(Ok(got @ 1..)) = begun else { return };
@@ -135,7 +147,7 @@ async fn converse(
         };
         let Some((answer, keep)) = respond(&daemon, &mut connection, payload).await else { return };
         match timeout(FRAME, stream.write_all(&answer)).await {
-            Ok(Ok(())) if keep => {}
+            Ok(Ok(())) if keep => last = LAST,
             _ => return,
         }
     }

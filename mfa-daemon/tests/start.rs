@@ -53,6 +53,27 @@ fn a_stop_finishes_what_was_accepted() {
 }
 
 #[test]
+fn a_stop_waits_for_the_question_of_a_connection_that_has_asked_none_yet() {
+    let mut trial = Trial::start();
+    trial.add("alice");
+    let request = json!({"v": 1, "id": 1, "type": "verify", "user": "alice", "code": code(0),
+        "origin": {"service": "test"}});
+    let mut wire = trial.connect();
+    let mut silent = trial.connect();
+    // Both are accepted when a later one is answered.
+    assert_eq!(trial.ask(json!({"type": "params"}))["type"], "params");
+    trial.signal(Signal::SIGTERM);
+    // As long as a busy host lets a login program wait for a processor.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    wire.send(&frame(request.to_string().as_bytes()));
+    assert_eq!(wire.receive().unwrap()["type"], "accepted");
+    let stopping = Instant::now();
+    assert!(silent.receive().is_none());
+    assert!(stopping.elapsed().as_secs() < 3, "{:?}", stopping.elapsed());
+    assert!(trial.end(Signal::SIGTERM).success());
+}
+
+#[test]
 fn a_stop_answers_what_still_waits_in_its_own_listen_queue() {
     let mut trial = Trial::start();
     trial.add("alice");

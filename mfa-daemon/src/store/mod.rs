@@ -43,6 +43,7 @@ use crate::metrics::Metrics;
 use crate::metrics::census::Counted;
 use crate::policy::lockout::LockoutRules;
 use crate::policy::record::Record;
+use crate::progress::Progress;
 
 pub(crate) use self::open::beside;
 pub use self::open::{Moment, StoreLock, make_directories, open};
@@ -350,6 +351,12 @@ impl Store {
     /// [`StoreError`].
     pub fn events(&self, query: &AuditQuery) -> Result<(Vec<AuditEvent>, u64), StoreError> {
         self.apart.events(query)
+    }
+
+    /// Whether the writer gets on with its work.
+    #[must_use]
+    pub fn progress(&self) -> &Arc<Progress> {
+        self.writer.progress()
     }
 
     /// A user's record as it was last committed.

@@ -19,6 +19,7 @@ use super::open::beside;
 use super::sqlite::{Blank, Sqlite};
 use super::{Moment, Store, StoreError, guard};
 use crate::audit::Event;
+use crate::progress::Progress;
 
 /// What comes before it is looked at: a file in a directory of its own, gone with it.
 pub struct Incoming {
@@ -177,10 +178,11 @@ impl Store {
         at: Moment,
         event: Event,
     ) -> Result<(), StoreError> {
+        let progress = Arc::clone(self.writer.progress());
         let event = self
             .writer
             .run(move |store| {
-                store.take_over(&copy.store, copy.guard, at)?;
+                store.take_over(&copy.store, copy.guard, at, &progress)?;
                 store.note(event)
             })
             .await?;
@@ -190,7 +192,13 @@ impl Store {
 }
 
 impl Sqlite {
-    fn take_over(&self, copy: &Self, copy_guard: u32, at: Moment) -> Result<(), StoreError> {
+    fn take_over(
+        &self,
+        copy: &Self,
+        copy_guard: u32,
+        at: Moment,
+        progress: &Progress,
+    ) -> Result<(), StoreError> {
         let completed: i64 =
             copy.connection.query_row("SELECT completed FROM import", [], |row| row.get(0))?;
         self.connection.execute_batch("DELETE FROM user; DELETE FROM held;")?;
@@ -207,6 +215,7 @@ impl Sqlite {
                 user.get::<_, i64>(1)?,
                 user.get::<_, Vec<u8>>(2)?
             ])?;
+            progress.goes_on();
         }
         self.connection.execute("UPDATE import SET begun = ?1, completed = ?1", [completed])?;
         // A record counts the guards that it has passed, so none may have passed the one that is raised

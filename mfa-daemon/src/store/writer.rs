@@ -19,6 +19,7 @@ use crate::audit::{Event, Share};
 use crate::keyring::Keyring;
 use crate::metrics::Metrics;
 use crate::policy::record::Record;
+use crate::progress::Progress;
 
 /// Changes that share a commit, at most. Bounds how long the first of them waits.
 const GROUP_MAX: usize = 256;
@@ -44,6 +45,7 @@ pub(super) struct Writer {
     queue: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     metrics: Arc<Metrics>,
+    progress: Arc<Progress>,
 }
 
 impl Writer {
@@ -56,13 +58,21 @@ impl Writer {
         let (queue, jobs) = mpsc::channel();
         let keys = Arc::clone(&store.keys);
         let counted = Arc::clone(&metrics);
+        let progress = Arc::<Progress>::default();
+        let shown = Arc::clone(&progress);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                Loop { store: Some(store), keys, mark, path, metrics: counted }.run(&jobs);
+                shown.of_this_thread();
+                let store = Some(store);
+                Loop { store, keys, mark, path, metrics: counted, progress: shown }.run(&jobs);
             })
             .map_err(StoreError::Thread)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), metrics })
+        Ok(Self { queue: Some(queue), thread: Some(thread), metrics, progress })
+    }
+
+    pub(super) fn progress(&self) -> &Arc<Progress> {
+        &self.progress
     }
 
     pub(super) async fn act<R: Send + 'static>(
@@ -147,11 +157,13 @@ struct Loop {
     mark: MarkFile,
     path: PathBuf,
     metrics: Arc<Metrics>,
+    progress: Arc<Progress>,
 }
 
 impl Loop {
     fn run(mut self, jobs: &mpsc::Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
+            self.progress.goes_on();
             let mut releases = Vec::new();
             let result = self.group(first, jobs, &mut releases);
             let committed = result.is_ok();
@@ -163,6 +175,7 @@ impl Loop {
             for release in releases {
                 release(committed);
             }
+            self.progress.rests();
         }
     }
 
@@ -181,6 +194,7 @@ impl Loop {
         while releases.len() < GROUP_MAX {
             let Ok(job) = jobs.try_recv() else { break };
             releases.push(job(&store));
+            self.progress.goes_on();
         }
         store.commit()?;
         self.metrics.committed(releases.len());
@@ -245,7 +259,8 @@ mod tests {
             drop(queue);
             let mark = MarkFile::open(&self.home.path().join("mark")).unwrap();
             let (keys, metrics) = (Arc::clone(&self.keys), Arc::default());
-            Loop { store: Some(store), keys, mark, path: self.path(), metrics }.run(&jobs);
+            let (store, path, progress) = (Some(store), self.path(), Arc::default());
+            Loop { store, keys, mark, path, metrics, progress }.run(&jobs);
         }
     }
 

@@ -23,6 +23,7 @@ use mfa_daemon::policy::record::Record;
 use mfa_daemon::requests::{self, Connection};
 use mfa_daemon::server::{self, Queue};
 use mfa_daemon::store::{self, Moment, StoreLock};
+use mfa_daemon::systemd::Watched;
 use mfa_proto::frame::{self, HEADER_LEN};
 use mfa_proto::{Peer, Request, UserName};
 use serde_json::{Value, json};
@@ -114,7 +115,13 @@ impl House {
         {
             let _inside = runtime.enter();
             let listener = UnixListener::bind(listen_at).unwrap();
-            runtime.spawn(server::serve(listener, Queue::Ends, Arc::clone(&daemon), stopped));
+            runtime.spawn(server::serve(
+                listener,
+                Queue::Ends,
+                Arc::clone(&daemon),
+                stopped,
+                Watched::by_nobody(),
+            ));
         }
         Self { runtime, daemon, stop, lock, home }
     }
