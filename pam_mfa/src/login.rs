@@ -172,11 +172,22 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
             Ok(_) => return Tried::Ended(End::NoCode),
             Err(ConversationFailed) => return Tried::Ended(End::NotAnswered),
         };
+        if !options.forward_pass && self.is_the_password(&typed) {
+            return Tried::Wrong(logged::THE_PASSWORD_AGAIN.to_owned(), None);
+        }
         let code = if options.forward_pass { self.forwarded(&typed) } else { typed.code() };
         match code {
             Some(code) => self.verify(code),
             None => Tried::Wrong(logged::NOT_A_CODE.to_owned(), None),
         }
+    }
+
+    /// Is it what an earlier module was answered? A program with one field answers every prompt with it,
+    /// and people type it by mistake. It is no code then, and the daemon must neither see a password nor
+    /// count it: a screen locker would lock its user out.
+    fn is_the_password(&self, typed: &Typed) -> bool {
+        let password = self.call.host.auth_token();
+        password.is_some_and(|password| password.as_bytes() == typed.as_bytes())
     }
 
     /// Takes the code off what was typed, and hands the rest on before anything else happens. The

@@ -40,6 +40,29 @@ fn sent(daemon: &Fake) -> Vec<String> {
 }
 
 #[test]
+fn the_password_typed_again_is_no_code_and_sent_to_nobody() {
+    let mut host = with_token(&[PASSWORD], PASSWORD);
+    let daemon = fake(prompt(), accepted());
+    let code = login(&mut host, &daemon, &Options::default(), false);
+    assert_eq!(code, PamResultCode::PAM_AUTH_ERR);
+    assert_eq!(host.seen, [ASKED_CODE, "Error Wrong code."]);
+    assert!(sent(&daemon).is_empty());
+    assert!(host.lines()[0].contains("`forward_pass`"), "{:?}", host.lines());
+    // A person has tries left.
+    let mut host = with_token(&[PASSWORD, CODE], PASSWORD);
+    let daemon = fake(prompt(), accepted());
+    let options = Options { retry: 2, ..Options::default() };
+    assert_eq!(login(&mut host, &daemon, &options, false), PamResultCode::PAM_SUCCESS);
+    assert_eq!(sent(&daemon), [CODE]);
+    // A password that looks like a code is one all the same.
+    let mut host = with_token(&[CODE], CODE);
+    let daemon = fake(prompt(), accepted());
+    let code = login(&mut host, &daemon, &Options::default(), false);
+    assert_eq!(code, PamResultCode::PAM_AUTH_ERR);
+    assert!(sent(&daemon).is_empty());
+}
+
+#[test]
 fn forward_pass_asks_once_sends_the_code_and_hands_on_the_rest() {
     for code in [CODE, "ABCD-1234-xyz"] {
         for verdict in [accepted, wrong] {

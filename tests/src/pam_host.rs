@@ -9,8 +9,8 @@ use std::ptr;
 pub trait Conversation {
     /// A prompt.
     fn prompt(&mut self, text: &str, echo: bool) -> Answer;
-    /// A text.
-    fn tell(&mut self, text: &str, error: bool);
+    /// A text, and what comes back of it: nothing, from a program that does it right.
+    fn tell(&mut self, text: &str, error: bool) -> Answer;
 }
 
 /// What a conversation function answers to a prompt.
@@ -281,7 +281,8 @@ unsafe extern "C" fn converse<C: Conversation>(
     responses: *mut *mut PamResponse,
     data: *mut c_void,
 ) -> c_int {
-    // The module under test sends one message at a time; so do the others in these stacks.
+    // The module under test sends one message at a time, which every program understands; so do the
+    // others in these stacks.
     if count != 1 || messages.is_null() || responses.is_null() {
         return PAM_CONV_ERR;
     }
@@ -296,10 +297,10 @@ unsafe extern "C" fn converse<C: Conversation>(
     let answer = match message.style {
         1 => conversation.prompt(&text, false),
         2 => conversation.prompt(&text, true),
-        style => {
-            conversation.tell(&text, style == 3);
-            Answer::NullText
-        }
+        3 => conversation.tell(&text, true),
+        4 => conversation.tell(&text, false),
+        // A choice or binary data, which hardly any program understands.
+        style => unreachable!("a message of the style {style}"),
     };
     let text = match answer {
         Answer::Result(result) => return result,

@@ -38,6 +38,8 @@ pub(crate) const EXEMPT_GROUP: &str = "member of the exempt group";
 pub(crate) const EXEMPT_RULE: &str = "exempt by a rule";
 pub(crate) const NO_CODE_IN_PASSWORD: &str = "no code at the end of the password";
 pub(crate) const NOT_A_CODE: &str = "the answer is no code";
+pub(crate) const THE_PASSWORD_AGAIN: &str = "the answer is the password again, which is sent to nobody (a \
+                                             program that has one field for both needs `forward_pass`)";
 pub(crate) const WRONG: &str = "wrong code";
 pub(crate) const REPLAYED: &str = "code used before";
 pub(crate) const PASSWORD_NOT_FORWARDED: &str = "forward_pass: libpam does not take the password";

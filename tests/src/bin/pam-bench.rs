@@ -39,7 +39,9 @@ impl Conversation for OneCode {
         Answer::Text(self.0.clone())
     }
 
-    fn tell(&mut self, _: &str, _: bool) {}
+    fn tell(&mut self, _: &str, _: bool) -> Answer {
+        Answer::NullText
+    }
 }
 
 fn main() -> ExitCode {

@@ -42,13 +42,33 @@ struct Options {
     /// `--alarms`: SIGALRM every millisecond.
     alarms: bool,
     script: Script,
+    texts: Texts,
 }
 
-/// What the user does.
+/// How the program takes texts that are no prompts.
 #[derive(Clone, Copy)]
+enum Texts {
+    /// Shows them.
+    Shown,
+    /// `--texts refused`: it knows prompts alone.
+    Refused,
+    /// `--texts answered`: it answers them as if they were prompts.
+    Answered,
+    /// `--texts without-responses`: it returns no responses at all.
+    WithoutResponses,
+}
+
+/// A program with its user.
+#[derive(Clone)]
+struct Program(Script, Texts);
+
+/// What the user does.
+#[derive(Clone)]
 enum Script {
     /// Answers with lines of standard input.
     Lines,
+    /// `--same TEXT`: the program has one field and answers every prompt with what is in it.
+    Same(CString),
     /// `--null-text`
     NullText,
     /// `--null-responses`
@@ -57,11 +77,11 @@ enum Script {
     Result(c_int),
 }
 
-impl Conversation for Script {
+impl Conversation for Program {
     fn prompt(&mut self, text: &str, echo: bool) -> Answer {
         say(&format!("prompt: {}{text}", if echo { "(echo) " } else { "" }));
-        match self {
-            Self::Lines => {
+        match &self.0 {
+            Script::Lines => {
                 let mut line = String::new();
                 match stdin().read_line(&mut line) {
                     Ok(1..) => {
@@ -71,14 +91,21 @@ impl Conversation for Script {
                     _ => Answer::Result(19),
                 }
             }
-            Self::NullText => Answer::NullText,
-            Self::NullResponses => Answer::NullResponses,
-            Self::Result(result) => Answer::Result(*result),
+            Script::Same(text) => Answer::Text(text.clone()),
+            Script::NullText => Answer::NullText,
+            Script::NullResponses => Answer::NullResponses,
+            Script::Result(result) => Answer::Result(*result),
         }
     }
 
-    fn tell(&mut self, text: &str, error: bool) {
+    fn tell(&mut self, text: &str, error: bool) -> Answer {
         say(&format!("{}: {text}", if error { "error" } else { "info" }));
+        match self.1 {
+            Texts::Shown => Answer::NullText,
+            Texts::Refused => Answer::Result(19),
+            Texts::Answered => Answer::Text(c"what is this?".to_owned()),
+            Texts::WithoutResponses => Answer::NullResponses,
+        }
     }
 }
 
@@ -118,7 +145,8 @@ fn main() {
 
 fn transaction(options: &Options) -> Vec<(String, c_int)> {
     let user = options.user.as_deref();
-    let started = Transaction::start(&options.confdir, &options.service, user, options.script);
+    let program = Program(options.script.clone(), options.texts);
+    let started = Transaction::start(&options.confdir, &options.service, user, program);
     let mut transaction = match started {
         Ok(transaction) => transaction,
         Err(result) => return vec![("start".to_owned(), result)],
@@ -167,6 +195,7 @@ fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
         without_descriptors: false,
         alarms: false,
         script: Script::Lines,
+        texts: Texts::Shown,
     };
     while let Some(option) = arguments.next() {
         let mut value = || arguments.next().map(OsString::into_vec).unwrap_or_default();
@@ -179,6 +208,8 @@ fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
             "--no-conversation" => options.without_conversation = true,
             "--no-descriptors" => options.without_descriptors = true,
             "--alarms" => options.alarms = true,
+            "--same" => options.script = Script::Same(CString::new(value()).unwrap()),
+            "--texts" => options.texts = texts(&String::from_utf8(value()).unwrap()),
             "--null-text" => options.script = Script::NullText,
             "--null-responses" => options.script = Script::NullResponses,
             "--result" => options.script = Script::Result(number(value()).try_into().unwrap()),
@@ -190,6 +221,15 @@ fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
         }
     }
     options
+}
+
+fn texts(name: &str) -> Texts {
+    match name {
+        "refused" => Texts::Refused,
+        "answered" => Texts::Answered,
+        "without-responses" => Texts::WithoutResponses,
+        other => panic!("unknown way to take texts {other}"),
+    }
 }
 
 fn calls(names: &str) -> Vec<(String, Call)> {
