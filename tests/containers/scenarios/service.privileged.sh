@@ -2,6 +2,10 @@
 # disk that does not answer. In a machine with all privileges: it freezes a file system and slows a thread.
 # shellcheck source=tests/containers/guest/cases.sh shell=bash
 . /opt/tests/guest/cases.sh
+# shellcheck source=tests/containers/guest/pages.sh
+. /opt/tests/guest/pages.sh
+
+page operations/service.md
 
 drop_in=/run/systemd/system/mfa.service.d/test.conf
 
@@ -60,7 +64,7 @@ opened() { cat "$state"/*.opened 2>/dev/null || true; }
 
 case_1_no_login_is_lost_while_the_service_is_restarted_again_and_again() {
     local user users="" workers="" worker restarts=0 logins accepted wrong=0 end
-    rm -f "$state/enough"
+    rm -f "$state/enough" "$state"/*.opened
     for _ in 1 2 3; do
         user=$(user_with_a_counter)
         users+=" $user"
@@ -133,8 +137,9 @@ case_3_a_daemon_that_cannot_start_serves_as_soon_as_it_can() {
 another_than() { [ "$(daemon)" != "$1" ] && [ "$(daemon)" != 0 ] && systemctl is-active mfa.service; }
 
 case_4_a_daemon_that_hangs_is_replaced_and_an_idle_one_left_alone() {
-    local user before at_first
+    local user before at_first since
     user=$(enrolled_user)
+    since=$(moment)
     [ "$(systemctl show -P WatchdogUSec mfa.service)" = 1min ] || fail "a watchdog in the package"
     trap as_packaged EXIT
     settings '[Service]' 'WatchdogSec=4'
@@ -145,7 +150,7 @@ case_4_a_daemon_that_hangs_is_replaced_and_an_idle_one_left_alone() {
     kill -STOP "$before"
     waits_until another_than "$before"
     journalctl -u mfa.service --no-pager -n 20 -o cat
-    log_since "-1min" 'mfa.service: Watchdog timeout'
+    log_since "$since" 'mfa.service: Watchdog timeout'
     opens "$user"
 }
 
@@ -158,26 +163,27 @@ writer_of() {
 }
 
 case_5_a_daemon_whose_writer_is_stuck_is_replaced() {
-    local user before tracer
+    local user before tracer since
     user=$(enrolled_user)
     trap as_packaged EXIT
     settings '[Service]' 'WatchdogSec=4'
     systemctl restart mfa.service
     before=$(daemon)
+    since=$(moment)
     strace -qq -o /dev/null -p "$(writer_of "$before")" -e trace=pwrite64 \
         -e inject=pwrite64:delay_enter=600s &
     tracer=$!
     # shellcheck disable=SC2064
-    trap "kill $tracer 2>/dev/null || true; as_packaged" EXIT
+    trap "kill -KILL $tracer 2>/dev/null || true; as_packaged" EXIT
     waits_until grep -q "^TracerPid:.$tracer\$" "/proc/$before/task/$(writer_of "$before")/status"
     refuses with_password "$user" "$(wrong_code_of "$user")"
     # It answers what needs no writer, and that is not enough.
     mfa status --user "$user"
     [ "$(daemon)" = "$before" ] || fail "some patience"
-    waits_until log_since "-1min" "the daemon hangs, at accepting connections or at writing"
-    waits_until log_since "-1min" 'mfa.service: Watchdog timeout'
+    waits_until log_since "$since" "the daemon hangs, at accepting connections or at writing"
+    waits_until log_since "$since" 'mfa.service: Watchdog timeout'
     # A thread that is held like this outlives the signal. It is let go, as a stuck one goes by itself.
-    kill "$tracer"
+    kill -KILL "$tracer"
     waits_until another_than "$before"
     opens "$user"
 }
@@ -190,7 +196,7 @@ thaw() {
 }
 
 case_6_a_disk_that_does_not_answer_is_no_reason_to_restart() {
-    local user before at_first
+    local user before at_first since
     systemctl stop mfa.socket mfa.service
     truncate -s 64M /root/disk
     mkfs.ext4 -q -F /root/disk
@@ -203,18 +209,18 @@ case_6_a_disk_that_does_not_answer_is_no_reason_to_restart() {
     settings '[Service]' 'WatchdogSec=4'
     systemctl start mfa.socket mfa.service
     user=$(enrolled_user)
-    before=$(daemon) at_first=$(starts)
+    before=$(daemon) at_first=$(starts) since=$(moment)
     # Whatever becomes of this script, the host's kernel gets its file system back.
     (sleep 60; fsfreeze --unfreeze /var/lib/mfa) >/dev/null 2>&1 &
     fsfreeze --freeze /var/lib/mfa
     # What makes this login wait for the disk is not the same everywhere; it is denied, in any case.
     ! with_password "$user" "$(wrong_code_of "$user")" || fail "a login to be denied"
-    waits_until log_since "-1min" 'the disk of the store does not answer'
+    waits_until log_since "$since" 'the disk of the store does not answer'
     # More than what a daemon that hangs is given.
     sleep 6
     [ "$(daemon)" = "$before" ] && [ "$(starts)" = "$at_first" ] || fail "the same daemon"
     fsfreeze --unfreeze /var/lib/mfa
-    waits_until log_since "-1min" "the daemon works again"
+    waits_until log_since "$since" "the daemon works again"
     opens "$user"
     [ "$(daemon)" = "$before" ] && [ "$(starts)" = "$at_first" ] || fail "the same daemon"
 }
