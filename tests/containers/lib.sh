@@ -1,5 +1,6 @@
 # Containers for tests and the demo: sourced by bash scripts, which call
 #   container_image                     builds or finds the image, sets $image
+#   container_desktop_image             the same with a desktop's programs
 #   container_start [OPTION...]         a fresh machine, sets $container; removed on exit
 #   container_restart                   takes it down and up
 #   container_copy DEB                  puts the package into it as /root/mfa.deb
@@ -94,6 +95,21 @@ container_image() {
     say "running on: ${engine[*]}"
 }
 
+container_desktop_image() {
+    container_image
+    local plain=$image isolation=() pull=()
+    image=localhost/mfa-test-desktop:$( (
+        echo "$plain"
+        cat "$containers_dir"/{Containerfile,packages}.desktop
+    ) | sha256sum | cut -c1-12)
+    ! as_root "$builder" image inspect "$image" >/dev/null 2>&1 || return 0
+    say "building $image on $plain"
+    [ "$builder" = docker ] || isolation=(--isolation=chroot) pull=(--pull=never)
+    as_root "$builder" build --quiet "${isolation[@]}" "${pull[@]}" --build-arg "BASE=$plain" \
+        --file "$containers_dir/Containerfile.desktop" --tag "$image" "$containers_dir" >/dev/null ||
+        die "could not build $image"
+}
+
 container_start() {
     [ -n "${image:-}" ] || container_image
     remove_leftovers
@@ -158,7 +174,7 @@ container_remove_all() {
 # remove_images [KEPT...]: those of earlier package lists, unless a container still uses one.
 remove_images() {
     local name
-    for name in $(as_root "$builder" images --format '{{.Repository}}:{{.Tag}}' | grep -E '(^|/)mfa-test(-base)?:'); do
+    for name in $(as_root "$builder" images --format '{{.Repository}}:{{.Tag}}' | grep -E '(^|/)mfa-test(-base|-desktop)?:'); do
         [[ " $* " == *" $name "* ]] || as_root "$builder" rmi "$name" >/dev/null 2>&1
     done
     return 0
