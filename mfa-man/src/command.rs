@@ -114,8 +114,10 @@ fn term(arg: &Arg) -> Vec<Span> {
         Some(names) => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "),
         None => arg.get_id().as_str().to_uppercase(),
     };
+    let many = arg.get_num_args().is_some_and(|values| values.max_values() > 1);
+    let more = Span::Plain(if many { "..." } else { "" }.to_owned());
     if arg.is_positional() {
-        return vec![Span::Stand(value)];
+        return vec![Span::Stand(value), more];
     }
     if let Some(short) = arg.get_short() {
         spans.push(Span::Literal(format!("-{short}")));
@@ -128,7 +130,7 @@ fn term(arg: &Arg) -> Vec<Span> {
     }
     if arg.get_action().takes_values() {
         spans.push(Span::Plain(" ".to_owned()));
-        spans.push(Span::Stand(value));
+        spans.extend([Span::Stand(value), more]);
     }
     spans
 }
@@ -174,7 +176,13 @@ mod tests {
                                 .action(ArgAction::SetTrue)
                                 .help("Even those."),
                         )
-                        .arg(Arg::new("file").value_name("FILE").required(true).help("Where")),
+                        .arg(
+                            Arg::new("file")
+                                .value_name("FILE")
+                                .required(true)
+                                .num_args(1..)
+                                .help("Where"),
+                        ),
                 ),
             )
     }
@@ -188,7 +196,7 @@ mod tests {
         };
         assert_eq!((admin.as_str(), list.as_str()), ("p admin", "p admin list"));
         let Block::Paragraph(usage) = usage else { panic!("{usage:?}") };
-        assert_eq!(text(usage), "p admin list [--state STATE] [-a, --all] FILE");
+        assert_eq!(text(usage), "p admin list [--state STATE] [-a, --all] FILE...");
         let code = Span::Literal("users".to_owned());
         assert!(matches!(about, Block::Paragraph(spans) if spans.contains(&code)));
         let Block::Definitions(options) = options else { panic!("{options:?}") };
@@ -200,7 +208,7 @@ mod tests {
             [
                 ("--state STATE".to_owned(), &body("Of which (one of `on`, `off`)")),
                 ("-a, --all".to_owned(), &body("Even those.")),
-                ("FILE".to_owned(), &body("Where")),
+                ("FILE...".to_owned(), &body("Where")),
             ]
         );
     }

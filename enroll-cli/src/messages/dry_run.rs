@@ -47,3 +47,43 @@ pub(crate) fn scratch_codes(incoming: &Incoming) -> Option<usize> {
     let codes = incoming.account.as_ref().map_or(0, |account| account.scratch_codes.len());
     (codes > 0).then_some(codes)
 }
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
+    use mfa_proto::transfer::ImportedAccount;
+    use mfa_proto::{Blob, TypedCode, UserName};
+
+    use super::*;
+
+    /// These sentences are the only ones whose makers are given a secret.
+    #[test]
+    fn nothing_of_a_secret_or_of_a_scratch_code_is_shown() {
+        let (secret, scratch) = (b"canary-secret-1234567890", "60606060");
+        let user = UserName::new("alice").unwrap();
+        let token = ImportedToken {
+            user: user.clone(),
+            name: Some("phone".into()),
+            secret: Blob::new(*secret),
+            algorithm: "SHA1".into(),
+            digits: 6,
+            moving: ImportedMoving::Hotp { counter: 7 },
+            created: None,
+            last_used: None,
+            barred: Vec::new(),
+        };
+        let account = ImportedAccount {
+            user: user.clone(),
+            scratch_codes: vec![TypedCode::new(scratch).unwrap()],
+            failures: 0,
+            last_failure: None,
+        };
+        let incoming = Incoming { user, tokens: vec![token], account: Some(account) };
+        let said = line(&incoming, false) + &line(&incoming, true);
+        assert!(said.contains("alice") && said.contains("1 scratch code"), "{said}");
+        let encoded = [BASE32_NOPAD.encode(secret), BASE64.encode(secret), HEXLOWER.encode(secret)];
+        for canary in encoded.iter().map(String::as_str).chain(["canary", scratch]) {
+            assert!(!said.contains(canary), "{said}");
+        }
+    }
+}
