@@ -93,17 +93,17 @@ impl Target {
         remove_if_there(&new)?;
         let current = File::open(&self.path).map_err(io(&self.path))?;
         let attributes = Attributes::of(&current).map_err(io(&self.path))?;
-        let written = write(&new, bytes, &attributes);
-        if let Err(error) = written {
+        let replaced = write(&new, bytes, &attributes).map_err(io(&new)).and_then(|()| {
+            if keep_old {
+                remove_if_there(&old)?;
+                fs::hard_link(&self.path, &old).map_err(io(&old))?;
+            }
+            fs::rename(&new, &self.path).map_err(io(&self.path))
+        });
+        if replaced.is_err() {
             let _ = fs::remove_file(&new);
-            return Err(PamError::io(&new, error));
         }
-        if keep_old {
-            remove_if_there(&old)?;
-            fs::hard_link(&self.path, &old).map_err(io(&old))?;
-        }
-        fs::rename(&new, &self.path).map_err(io(&self.path))?;
-        self.sync()
+        replaced.and_then(|()| self.sync())
     }
 
     /// Puts the old file itself back, where it is what it must be and nobody changed owner, mode or

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::PamError;
+use super::{PamError, Place};
 use crate::messages;
 use crate::pam_stack::{self, Group};
 
@@ -17,9 +17,11 @@ pub(crate) struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    pub(crate) fn new(services: &Path, service: &'a str) -> Result<Self, PamError> {
+    /// Below the directory of records' marks, which is root's alone.
+    pub(crate) fn new(place: &Place, service: &'a str) -> Result<Self, PamError> {
+        let services = &place.services;
         let directory =
-            tempfile::tempdir().map_err(|error| PamError::io(Path::new("/tmp"), error))?;
+            tempfile::tempdir_in(&place.run).map_err(|error| PamError::io(&place.run, error))?;
         let io = |error| PamError::io(services, error);
         for entry in fs::read_dir(services).map_err(io)? {
             let entry = entry.map_err(io)?;

@@ -113,7 +113,30 @@ case_7_an_sshd_that_would_not_ask_is_refused_with_its_line() {
     sed -i 's/^KbdInteractiveAuthentication no/KbdInteractiveAuthentication yes/' /etc/ssh/sshd_config.d/test.conf
 }
 
-case_8_what_waits_when_the_machine_goes_down() {
+case_8_where_a_password_alone_would_end_the_stack_the_code_is_asked_behind_a_substack() {
+    local user
+    user=$(enrolled_user)
+    # As Fedora's sudo includes its system-auth.
+    printf '%s\n' 'auth sufficient pam_unix.so' 'auth required pam_deny.so' >/etc/pam.d/test-system-auth
+    "$guest/start-sshd" sshd-included 2224 <<'PAM'
+auth include test-system-auth
+account include common-account
+session include common-session
+PAM
+    accepts "$user" ssh_with 2224 "$user" "Password: " "$user-pw"
+    mfa pam enable sshd-included --keep --yes
+    cat /etc/pam.d/sshd-included
+    refuses ssh_with 2224 "$user" "Password: " "$user-pw" "One-time code: " "$(wrong_code_of "$user")"
+    refuses ssh_with 2224 "$user" "Password: " not-it "One-time code: " "$(wrong_code_of "$user")"
+    accepts "$user" ssh_with 2224 "$user" "Password: " "$user-pw" "One-time code: " "$(code_of "$user")"
+    mfa pam disable --yes
+    grep -q '^auth include test-system-auth$' /etc/pam.d/sshd-included
+    accepts "$user" ssh_with 2224 "$user" "Password: " "$user-pw"
+    systemctl stop sshd-included
+    rm /etc/pam.d/test-system-auth /etc/pam.d/sshd-included
+}
+
+case_9_what_waits_when_the_machine_goes_down() {
     services >/root/services && [ -s /root/services ]
     mfa pam enable sshd sudo --revert-after 7d --yes
     asks sshd && asks sudo

@@ -155,7 +155,7 @@ fn change<'a>(
 ) -> Result<Change<'a>, PamError> {
     let before = target.read()?;
     let included = |name: &str| std::fs::read(place.services.join(name)).ok();
-    let trial = Trial::new(&place.services, service)?;
+    let trial = Trial::new(place, service)?;
     let edit = add(&before, options, &included, &|text| trial.flaws(text))
         .map_err(|why| PamError::NoPlace { service: service.to_owned(), why })?;
     Ok(Change { service, target, before, edit })
