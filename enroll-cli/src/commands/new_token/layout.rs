@@ -40,7 +40,9 @@ impl Sheet<'_> {
         let drawing = picture.draw(self.ink);
         let drawn = || drawing.lines().map(|line| Zeroizing::new(line.to_owned()));
         let mut above = text(window.columns, Some(messages::SCAN));
-        if picture.fits(window.columns) && above.len().saturating_add(picture.rows()) <= room {
+        // Lines that are printed and not drawn on a page may be broken and may scroll.
+        let printed = self.qr == When::Always && window.rows == usize::MAX;
+        if printed || picture.fits(window.columns) && above.len() + picture.rows() <= room {
             above.extend(drawn());
             return above;
         }
@@ -54,8 +56,8 @@ impl Sheet<'_> {
                 .map(|(line, text)| Zeroizing::new(format!("{}  {}", *line, *text)))
                 .collect();
         }
-        if self.qr == When::Always {
-            // Whole where it can be; the text may find no room.
+        if self.qr == When::Always && picture.fits(window.columns) && picture.rows() <= room {
+            // The text may find no room below it.
             return drawn().chain(above).collect();
         }
         let mut alone = text(window.columns, None);
@@ -152,12 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_comes_whatever_the_window_or_never_where_that_is_wanted() {
-        let (whole, room) = (drawn(&lines(200, 200, When::Auto, None)), 23);
-        for (columns, rows) in [(40, 24), (80, 24), (60, 24), (80, 10)] {
+    fn a_picture_comes_where_it_can_be_whole_or_never_where_that_is_wanted() {
+        let whole = drawn(&lines(200, 200, When::Auto, None));
+        for (columns, rows, seen) in
+            [(60, 24, whole), (80, 24, whole), (40, usize::MAX, whole), (40, 24, 0), (80, 10, 0)]
+        {
             let lines = lines(columns, rows, When::Always, None);
-            let seen = drawn(&lines[..room.min(rows - 1).min(lines.len())]);
-            assert!(seen == whole || rows == 10, "{columns} by {rows}: {lines:#?}");
+            let room = lines.len().min(rows - 1);
+            assert_eq!(drawn(&lines[..room]), seen, "{columns} by {rows}: {lines:#?}");
         }
         assert_eq!(drawn(&lines(200, 60, When::Never, None)), 0);
     }
