@@ -61,10 +61,10 @@ scan_secret_of() {
 # phone_of USER [SECONDS]: what the phone of a scanned secret shows in so many seconds.
 phone_of() { oathtool --totp -b "@$state/$1.secret" --now "${2:-0} seconds"; }
 
-# waits_until COMMAND...: until it succeeds, ten seconds at most.
+# waits_until COMMAND...: until it succeeds, half a minute at most: the machine may be busy.
 waits_until() {
     local i
-    for ((i = 0; i < 200; i++)); do
+    for ((i = 0; i < 600; i++)); do
         ! "$@" >/dev/null 2>&1 || return 0
         sleep 0.05
     done

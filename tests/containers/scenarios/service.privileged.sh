@@ -225,4 +225,23 @@ case_6_a_disk_that_does_not_answer_is_no_reason_to_restart() {
     [ "$(daemon)" = "$before" ] && [ "$(starts)" = "$at_first" ] || fail "the same daemon"
 }
 
+# The most that users without privileges can hold, and a login beside it.
+case_7_within_its_limits_the_daemon_serves_beside_all_connections_that_users_can_hold() {
+    local user before
+    user=$(enrolled_user)
+    systemctl show -p MemoryMax -p TasksMax -p LimitNOFILE mfa.service | tee "$state/limits"
+    ! grep -E '=infinity$' "$state/limits" || fail "limits"
+    before=$(daemon)
+    rm -f "$state/held"
+    systemd-run --quiet --collect --unit=hold-connections "$guest/hold-connections" "$state/held"
+    trap 'systemctl kill -s KILL hold-connections.service' EXIT
+    waits_until test -e "$state/held"
+    opens "$user"
+    grep -E '^(VmRSS|VmHWM|Threads)' "/proc/$before/status"
+    # Not by its cgroup: not every host has one for memory.
+    [ "$(awk '/^VmHWM/ { print $2 }' "/proc/$before/status")" -lt $((128 << 10)) ] || fail "less memory"
+    [ "$(ls "/proc/$before/fd" | wc -l)" -gt 256 ] || fail "connections enough to tell"
+    [ "$(daemon)" = "$before" ] || fail "the same daemon"
+}
+
 run_cases
