@@ -94,6 +94,13 @@ fn the_module_exports_the_six_entry_points_and_nothing_else() {
 }
 
 #[test]
+fn the_module_tells_its_version_without_being_loaded() {
+    let file = std::fs::read(artifacts::module()).expect("the module");
+    let note = concat!("@(#)pam_mfa ", env!("CARGO_PKG_VERSION"), "\0").as_bytes();
+    assert_eq!(file.windows(note.len()).filter(|window| *window == note).count(), 1);
+}
+
+#[test]
 fn the_module_is_hardened_like_a_library_of_the_system() {
     let dynamic = about_module("-d");
     assert!(dynamic.contains("BIND_NOW"), "{dynamic}");

@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "all-messages")]
+pub mod about;
 pub mod account;
 #[cfg(feature = "all-messages")]
 pub mod admin;

@@ -31,6 +31,8 @@ pub enum Request {
     LoginConfirm(LoginConfirm),
     /// What would this login get?
     Explain(Explain),
+    /// Which version runs, and is its clock kept right?
+    About {},
     /// What is known of this user?
     Status {
         /// Who.
@@ -113,6 +115,7 @@ impl Request {
             Self::LoginProvision(provision) => ("login_provision", Some(&provision.user)),
             Self::LoginConfirm(confirm) => ("login_confirm", Some(&confirm.user)),
             Self::Explain(explain) => ("explain", Some(&explain.user)),
+            Self::About {} => ("about", None),
             Self::Status { user } => ("status", Some(user)),
             Self::Params {} => ("params", None),
             Self::KexInit(init) => ("kex_init", Some(&init.user)),

@@ -24,6 +24,7 @@ mod origin;
 mod script;
 mod typed;
 mod utc;
+mod version;
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};

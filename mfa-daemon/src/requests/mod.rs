@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One file a request: authorise, call, answer.
 
+mod about;
 mod account;
 mod administer;
 mod audit;
@@ -82,6 +83,7 @@ pub async fn answer(
         Request::Verify(verify) => write(id, verify::verify(daemon, peer, verify).await),
         Request::Status { user } => write(id, status::status(daemon, peer, user).await),
         Request::Revoke(revoke) => write(id, revoke::revoke(daemon, peer, revoke).await),
+        Request::About {} => write(id, Ok(about::about())),
         Request::Params {} => write(id, Ok(exchange::params(daemon, connection))),
         Request::KexInit(init) => write(id, exchange::init(daemon, connection, init).await),
         Request::KexFinish(finish) => write(id, exchange::finish(connection, &finish)),
