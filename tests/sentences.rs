@@ -19,7 +19,7 @@ const WORDS: usize = 3;
 /// What else has words, and why it may stand where it does. A line of the log stands where it is logged:
 /// people search for it and programs read it, so it is not translated.
 const ALLOWED: [(&str, &str); 7] = [
-    ("enroll-cli/src/commands/doctor", "findings, each beside the check that makes it"),
+    ("enroll-cli/src/commands/doctor", "commands, and lines of the files of others"),
     ("pam_mfa/src/log.rs", "the fields of a line of the log"),
     ("mfa-proto/src/", "what serde says of a frame that is none, to whoever writes a client"),
     ("mfa-daemon/src/metrics.rs", "help of OpenMetrics, which programs read"),

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use mfa_proto::{DEFAULT_SOCKET, TypedCode, UserName};
 
 use crate::clock::Since;
+use crate::commands::doctor::Check;
 use crate::duration::Validity;
 use crate::messages;
 
@@ -90,12 +91,30 @@ pub(crate) enum Command {
         command: Params,
     },
     /// Look for what keeps logins from asking for a code, or from accepting one
-    Doctor,
+    Doctor(Doctor),
     /// Print shell completions
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing critical, 1 something critical (with --strict also a warning), \
+                        3 daemon unreachable. As root more can be looked at."
+)]
+pub(crate) struct Doctor {
+    /// End with 1 for warnings too
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Leave findings of this identifier out, such as sshd.key-alone; may be given several times
+    #[arg(long, value_name = "ID", value_parser = check)]
+    pub(crate) ignore: Vec<Check>,
+}
+
+fn check(id: &str) -> Result<Check, String> {
+    Check::named(id).ok_or_else(|| messages::doctor::no_such_id().to_owned())
 }
 
 #[derive(Subcommand)]

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mfa_proto::about::{About, AboutAnswer};
 use mfa_proto::admin::AdminAnswer;
 use mfa_proto::audit::{AdminAudit, AuditAnswer};
 use mfa_proto::exchange::ExchangeAnswer;
@@ -69,6 +70,14 @@ impl Connection {
         match self.ask(request, PATIENCE)? {
             ExplainAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
             ExplainAnswer::Explanation(explanation) => Ok(explanation),
+        }
+    }
+
+    /// `about`.
+    pub(crate) fn about(&mut self) -> Result<About, Failure> {
+        match self.ask(&Request::About {}, PATIENCE)? {
+            AboutAnswer::Error(refusal) => Err(Failure::Refused(refusal)),
+            AboutAnswer::About(about) => Ok(about),
         }
     }
 

@@ -17,7 +17,7 @@ mod admin_stats;
 mod admin_unlock;
 mod code;
 mod completions;
-mod doctor;
+pub(crate) mod doctor;
 mod end_grace;
 mod enroll;
 mod explain;
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Exit, F
         Command::Admin { command } => administer(command, &daemon, console),
         Command::Pam(pam) => pam::run(pam, &daemon, console),
         Command::Params { command } => params::run(&command, console),
-        Command::Doctor => doctor::run(&daemon, console),
+        Command::Doctor(asked) => doctor::run(&asked, &daemon, console),
         Command::Completions { shell } => completions::run(shell, console),
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The sentences that users read: what happened, why, and what to do next.
 
+pub(crate) mod doctor;
 pub(crate) mod dry_run;
 pub(crate) mod explain;
 mod failures;

@@ -29,7 +29,7 @@ fn path(path: &Path) -> String {
 
 pub(crate) fn flaw(flaw: &Flaw) -> String {
     match flaw {
-        Flaw::Skipped(line) => format!(
+        Flaw::Skipped(line) | Flaw::Open(line) => format!(
             "`{}` ({}) ends the stack or jumps over {MODULE}: its success needs no code",
             printable(&line.text),
             printable(&line.place())
@@ -39,8 +39,20 @@ pub(crate) fn flaw(flaw: &Flaw) -> String {
             printable(&line.text),
             printable(&line.place())
         ),
+        Flaw::CodeAlone(line) | Flaw::NothingAlone(line) => format!(
+            "`{}` ({}): nothing else asks for anything",
+            printable(&line.text),
+            printable(&line.place())
+        ),
+        Flaw::Twice(line) => {
+            format!(
+                "{}: a login would be asked twice, each time for another code",
+                printable(&line.place())
+            )
+        }
+        Flaw::NobodyIn => "nobody would get in, not even with a right code".to_owned(),
         Flaw::Option { line, option } => format!(
-            "{}: the module knows no option {:?} and denies every login",
+            "{}: the module does not take {:?} and denies every login",
             printable(&line.place()),
             printable(option)
         ),

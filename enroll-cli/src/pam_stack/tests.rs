@@ -3,8 +3,10 @@
 
 use std::fs;
 
-use super::read::StackError;
 use super::*;
+
+#[path = "against_libpam_tests.rs"]
+mod against_libpam;
 
 /// A directory with these files.
 fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -49,16 +51,17 @@ fn the_packaged_profile_on_debian_has_no_flaw() {
 
 #[test]
 fn a_success_that_ends_the_stack_or_jumps_too_far_skips_the_code() {
+    let behind = "auth required pam_mfa.so\nauth required pam_permit.so\n";
     for before in [
         "auth sufficient pam_unix.so",
         "auth [success=done default=ignore] pam_unix.so",
-        "auth [success=1 default=ignore] pam_unix.so",
-        "auth [default=5] pam_unix.so",
+        "auth [success=1 default=bad] pam_unix.so",
+        "auth required pam_env.so\nauth [default=1 success=1] pam_succeed_if.so",
         "-AUTH SUFFICIENT pam_fprintd.so",
     ] {
-        let found = flaws_of(&format!("{before}\nauth required pam_mfa.so\n"));
+        let found = flaws_of(&format!("{before}\n{behind}"));
         assert!(
-            matches!(&found[..], [Flaw::Skipped(line)] if line.number == 1),
+            matches!(&found[0], Flaw::Skipped(line) | Flaw::Open(line) if line.number == before.lines().count()),
             "{before}: {found:?}"
         );
     }
@@ -66,15 +69,64 @@ fn a_success_that_ends_the_stack_or_jumps_too_far_skips_the_code() {
         "auth required pam_unix.so",
         "auth requisite pam_unix.so",
         "auth [success=ok default=die] pam_unix.so",
-        "auth sufficient pam_rootok.so",
-        "account sufficient pam_unix.so",
-        "# auth sufficient pam_unix.so",
+        "auth sufficient pam_rootok.so\nauth required pam_unix.so",
+        "account sufficient pam_unix.so\nauth required pam_unix.so",
+        "# auth sufficient pam_unix.so\nauth required pam_unix.so",
+        // More lines than there are: libpam denies.
+        "auth [success=5 default=die] pam_ldap.so\nauth required pam_unix.so",
+        // A jump to the line itself.
+        "auth [success=1 default=bad] pam_unix.so\nauth requisite pam_deny.so",
     ] {
-        assert_eq!(flaws_of(&format!("{before}\nauth required pam_mfa.so\n")), [], "{before}");
+        let found = flaws_of(&format!("{before}\n{behind}"));
+        assert!(!found.iter().any(|flaw| matches!(flaw, Flaw::Skipped(_))), "{before}: {found:?}");
     }
-    // A jump to the line itself.
-    let jump = "auth [success=1 default=bad] pam_unix.so\nauth requisite pam_deny.so\n";
-    assert_eq!(flaws_of(&format!("{jump}auth required pam_mfa.so\n")), []);
+}
+
+#[test]
+fn a_code_alone_or_nothing_at_all_must_not_be_enough() {
+    let kinds = |text: &str| -> Vec<&'static str> {
+        let kind = |flaw: &Flaw| match flaw {
+            Flaw::Skipped(_) => "skipped",
+            Flaw::Open(_) => "open",
+            Flaw::NotHeld(_) => "not held",
+            Flaw::CodeAlone(_) => "code alone",
+            Flaw::NothingAlone(_) => "nothing alone",
+            Flaw::Twice(_) => "twice",
+            Flaw::NobodyIn => "nobody in",
+            Flaw::Option { .. } => "option",
+        };
+        flaws_of(text).iter().map(kind).collect()
+    };
+    let unix = "auth required pam_unix.so\n";
+    let mfa = "auth required pam_mfa.so\n";
+    assert_eq!(kinds(&[unix, mfa].concat()), [""; 0]);
+    assert_eq!(kinds(&[mfa, unix].concat()), [""; 0]);
+    assert_eq!(kinds(mfa), ["code alone"]);
+    assert_eq!(kinds(&[mfa, "auth optional pam_unix.so\n"].concat()), ["code alone"]);
+    assert_eq!(
+        kinds(&[mfa, "auth required pam_permit.so\n"].concat()),
+        ["code alone", "nothing alone"]
+    );
+    let sufficient = "auth sufficient pam_mfa.so\n";
+    assert_eq!(kinds(&[sufficient, unix].concat()), ["not held", "code alone"]);
+    assert_eq!(kinds(&[unix, mfa, mfa].concat()), ["twice"]);
+    assert_eq!(kinds(&[unix, mfa, "auth requisite pam_deny.so\n"].concat()), ["nobody in"]);
+    assert_eq!(kinds(&["auth sufficient pam_permit.so\n", unix, mfa].concat()), ["open"]);
+    let authsucc = "auth sufficient pam_faillock.so authsucc\n";
+    assert_eq!(kinds(&[unix, authsucc, mfa].concat()), ["skipped"]);
+    let condition = "auth sufficient pam_succeed_if.so user ingroup x\n";
+    assert_eq!(kinds(&[condition, unix, mfa].concat()), ["skipped"]);
+}
+
+#[test]
+fn a_line_whose_module_is_missing_skips_nothing() {
+    let directory = directory(&[(
+        "s",
+        "-auth sufficient pam_fprintd.so\nauth required pam_unix.so\nauth required pam_mfa.so\n",
+    )]);
+    let stack = read(directory.path(), "s", Group::Auth).unwrap();
+    assert!(matches!(&flaws(&stack)[..], [Flaw::Skipped(_)]));
+    assert_eq!(flaws_where(&stack, |line| !line.is("pam_fprintd.so")), []);
 }
 
 #[test]
@@ -89,29 +141,36 @@ fn what_ends_a_substack_ends_only_that() {
     let flaws_of = |service| flaws(&read(directory.path(), service, Group::Auth).unwrap());
     assert_eq!(flaws_of("good"), []);
     assert!(matches!(&flaws_of("bad")[..], [Flaw::Skipped(_)]));
-    assert!(matches!(&flaws_of("nested")[..], [Flaw::Skipped(_)]));
+    assert!(matches!(&flaws_of("nested")[..], [Flaw::Skipped(_), ..]));
 }
 
 #[test]
-fn a_wrong_code_must_count() {
+fn a_denial_of_any_kind_must_count() {
+    let unix = "auth required pam_unix.so\n";
     for held in ["required", "requisite", "[success=ok default=bad]", "[success=done default=die]"]
     {
-        assert_eq!(flaws_of(&format!("auth {held} pam_mfa.so\n")), [], "{held}");
+        assert_eq!(flaws_of(&format!("{unix}auth {held} pam_mfa.so\n")), [], "{held}");
     }
-    for ignored in
-        ["optional", "sufficient", "[success=ok default=ignore]", "[auth_err=1 default=die]"]
-    {
-        let found = flaws_of(&format!("auth {ignored} pam_mfa.so\n"));
+    for ignored in [
+        "optional",
+        "sufficient",
+        "[success=ok default=ignore]",
+        "[success=ok auth_err=die maxtries=die default=ignore]",
+        "[success=ok authinfo_unavail=ignore default=die]",
+    ] {
+        let found = flaws_of(&format!("{unix}auth {ignored} pam_mfa.so\n"));
         assert!(matches!(&found[..], [Flaw::NotHeld(_)]), "{ignored}: {found:?}");
     }
 }
 
 #[test]
-fn options_that_the_module_does_not_know_are_found() {
+fn options_that_the_module_refuses_are_found() {
+    let unix = "auth required pam_unix.so\n";
     let good =
         "auth required /lib/security/pam_mfa.so socket=/run/x \\\n  [prompt=Your code: ] debug\n";
-    assert_eq!(flaws_of(good), []);
-    let found = flaws_of("auth required pam_mfa.so nullok nulok retry=3 retries=3\n");
+    assert_eq!(flaws_of(&[unix, good].concat()), []);
+    let found =
+        flaws_of(&format!("{unix}auth required pam_mfa.so nullok nulok retry=3 retries=3\n"));
     let options: Vec<_> = found
         .iter()
         .map(|flaw| match flaw {
@@ -160,19 +219,57 @@ fn each_group_has_a_stack_of_its_own() {
 }
 
 #[test]
-fn the_options_are_those_that_the_module_reads() {
-    let source = include_str!("../../../pam_mfa/src/options.rs");
-    let (code, _) = source.split_once("#[cfg(test)]").unwrap();
-    // The arms of its one match: `("name", …) =>`.
-    let mut read: Vec<&str> = code
-        .lines()
-        .filter(|line| line.contains("=>"))
-        .filter_map(|line| line.trim_start().strip_prefix("(\"")?.split_once("\","))
-        .map(|(name, _)| name)
-        .collect();
-    let mut known = OPTIONS.to_vec();
-    read.sort_unstable();
-    read.dedup();
-    known.sort_unstable();
-    assert_eq!(known, read);
+fn a_service_without_lines_of_a_group_has_those_of_other() {
+    let directory = directory(&[
+        ("s", "account required pam_unix.so\n"),
+        ("other", "auth required pam_deny.so\naccount required pam_deny.so\n"),
+    ]);
+    let modules = |group| -> Vec<String> {
+        let stack = read(directory.path(), "s", group).unwrap();
+        lines(&stack).iter().map(|line| line.module.clone()).collect()
+    };
+    assert_eq!(modules(Group::Auth), ["pam_deny.so"]);
+    assert_eq!(modules(Group::Account), ["pam_unix.so"]);
+    assert_eq!(modules(Group::Password), Vec::<String>::new());
+}
+
+#[test]
+fn services_are_looked_for_where_libpam_does() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let services = Services::below(root.path());
+    let modules = |service| -> Vec<String> {
+        let stack = read_from(&services, service, Group::Auth).unwrap();
+        lines(&stack).iter().map(|line| line.module.clone()).collect()
+    };
+    write("etc/pam.conf", "# all\nsu auth required pam_a.so\nother auth required pam_b.so\n");
+    assert_eq!(
+        (modules("su"), modules("sudo")),
+        (vec!["pam_a.so".into()], vec!["pam_b.so".into()])
+    );
+    assert_eq!(services.names(), ["other", "su"]);
+    // A directory puts the one file out of use.
+    write("usr/lib/pam.d/su", "auth required pam_c.so\n");
+    assert_eq!(modules("su"), ["pam_c.so"]);
+    // A file of the administrator's hides the vendor's.
+    write("etc/pam.d/su", "auth include /etc/pam.d/more\n");
+    write("etc/pam.d/more", "auth required pam_d.so\n");
+    assert_eq!(modules("su"), ["pam_d.so"]);
+    assert_eq!(services.names(), ["more", "su"]);
+}
+
+#[test]
+fn lines_of_a_kind_that_does_not_exist_deny() {
+    let directory = directory(&[
+        ("s", "aut required pam_unix.so\naccount include more\npassword required pam_unix.so\n"),
+        ("more", "acount required pam_unix.so\n"),
+    ]);
+    let read = |group| read(directory.path(), "s", group);
+    assert!(matches!(read(Group::Auth), Err(StackError::Line(_, 1))));
+    assert!(matches!(read(Group::Account), Err(StackError::Line(_, 1))));
+    assert!(read(Group::Password).is_ok());
 }
