@@ -20,6 +20,8 @@ pub(crate) const NO_SERVICE_ASKS: &str =
 pub(crate) const NOTHING_LEFT: &str = "Nothing waits for a login any more.";
 pub(crate) const RECORD_BROKEN: &str =
     "its record cannot be read; every line of pam_mfa.so goes out of the file";
+pub(crate) const KEYS_ALONE: &str = "Who logs in over ssh with a key is asked for no code, and such a login confirms nothing; \
+     `AuthenticationMethods publickey,keyboard-interactive` in sshd_config asks for both.";
 pub(crate) const REBOOT: &str =
     "A reboot takes back what is not confirmed. `mfa pam keep` confirms it at once.";
 

@@ -164,6 +164,7 @@ fn change<'a>(
 fn sshd_asks(enable: &Enable, console: &mut Console) -> Result<(), PamError> {
     match sshd::look() {
         Sshd::Asks => {}
+        Sshd::AsksButForKeys => console.note(messages::pam::KEYS_ALONE),
         Sshd::Unknown(error) => console.warn(&messages::pam::sshd_unknown(&error)),
         Sshd::Unfit(reasons) if enable.force => {
             reasons.iter().for_each(|reason| console.warn(reason));

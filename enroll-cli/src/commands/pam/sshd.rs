@@ -16,6 +16,8 @@ const CONFIGURATION: &str = "/etc/ssh/sshd_config";
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Sshd {
     Asks,
+    /// A key alone is enough, and then nothing is asked.
+    AsksButForKeys,
     /// It would not ask, or deny; for each reason a sentence.
     Unfit(Vec<String>),
     Unknown(String),
@@ -44,7 +46,14 @@ fn of(settings: &str, line_of: impl Fn(&str) -> Option<String>) -> Sshd {
         .filter(is_off)
         .map(|keyword| messages::pam::sshd_setting(keyword, line_of(keyword).as_deref()))
         .collect();
-    if reasons.is_empty() { Sshd::Asks } else { Sshd::Unfit(reasons) }
+    let has = |setting: &str| settings.lines().any(|line| line.trim_end() == setting);
+    match reasons.is_empty() {
+        false => Sshd::Unfit(reasons),
+        true if has("authenticationmethods any") && has("pubkeyauthentication yes") => {
+            Sshd::AsksButForKeys
+        }
+        true => Sshd::Asks,
+    }
 }
 
 /// The line that counts: the first with the keyword, in the files that are included too.
@@ -102,6 +111,16 @@ mod tests {
             )
         };
         assert_eq!(settings("yes", "yes"), Sshd::Asks);
+        for (keys, methods, expected) in [
+            ("yes", "any", Sshd::AsksButForKeys),
+            ("no", "any", Sshd::Asks),
+            ("yes", "publickey,keyboard-interactive", Sshd::Asks),
+        ] {
+            let both = "usepam yes\nkbdinteractiveauthentication yes\n";
+            let all =
+                format!("{both}pubkeyauthentication {keys}\nauthenticationmethods {methods}\n");
+            assert_eq!(of(&all, |_| None), expected);
+        }
         let Sshd::Unfit(reasons) = settings("no", "no") else { panic!("it would ask") };
         assert!(reasons[0].contains("line of usepam"), "{reasons:?}");
         assert!(reasons[1].contains("line of kbdinteractiveauthentication"), "{reasons:?}");
