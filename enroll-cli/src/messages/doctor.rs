@@ -123,19 +123,26 @@ pub(crate) fn meaning(check: Check) -> &'static str {
     }
 }
 
-/// What mends such a finding, where it stands.
+/// What mends such a finding, where it stands, in one line.
 pub(crate) fn mend(mend: &Mend) -> String {
+    match mend_in_parts(mend) {
+        (what, Some(line)) => format!("{what}: {line}"),
+        (what, None) => what,
+    }
+}
+
+/// The same, and apart from it the line that is written.
+pub(crate) fn mend_in_parts(mend: &Mend) -> (String, Option<&str>) {
     match mend {
-        Mend::Command(command) => command.clone(),
+        Mend::Command(text) | Mend::Advice(text) => (text.clone(), None),
         Mend::Replace { file, line, text } => {
-            format!("{} line {line} becomes: {text}", file.display())
+            (format!("{} line {line} becomes", file.display()), Some(text))
         }
         Mend::Before { file, line, text } => {
-            format!("{} before line {line}: {text}", file.display())
+            (format!("{} before line {line}", file.display()), Some(text))
         }
-        Mend::Remove { file, line } => format!("{} line {line} goes", file.display()),
-        Mend::Add { file, text } => format!("add to {}: {text}", file.display()),
-        Mend::Advice(text) => text.clone(),
+        Mend::Remove { file, line } => (format!("{} line {line} goes", file.display()), None),
+        Mend::Add { file, text } => (format!("add to {}", file.display()), Some(text)),
     }
 }
 

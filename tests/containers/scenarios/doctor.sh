@@ -179,7 +179,7 @@ SETTINGS
 }
 
 case_9_a_sufficient_password_before_the_code() {
-    local user line
+    local user line wanted
     user=$(enrolled_user)
     cp /etc/pam.d/common-auth "$state/common-auth"
     line=$(grep -n pam_unix /etc/pam.d/common-auth | cut -d: -f1)
@@ -188,8 +188,9 @@ case_9_a_sufficient_password_before_the_code() {
     finds pam.skipped
     accepts "$user" password_alone "$user"
     # "FILE line N goes", and "FILE before line N: TEXT".
+    wanted=$(doctor pam.skipped | sed 's/.* before line [0-9]*: \([^"]*\)".*/\1/')
     sed -i '/pam_mfa/d' /etc/pam.d/common-auth
-    sed -i "${line}i $(mend_of_kept)" /etc/pam.d/common-auth
+    sed -i "${line}i $wanted" /etc/pam.d/common-auth
     cat /etc/pam.d/common-auth
     finds_not pam.skipped
     refuses password_alone_first_code "$user" "$(wrong_code_of "$user")"
@@ -199,9 +200,6 @@ case_9_a_sufficient_password_before_the_code() {
 
 # With the line of the module first the code is asked for first.
 password_alone_first_code() { ssh_with 22 "$1" "One-time code: " "$2" "Password: " "$1-pw"; }
-
-# The line that the doctor wanted first, of what it said last.
-mend_of_kept() { sed -n 's/.* > .*before line [0-9]*: //p' "$state/doctor" | head -n 1; }
 
 case_a_files_that_others_change_or_read() {
     local file mode

@@ -36,17 +36,15 @@ pub(super) fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
     }
     let bold = Style::new().bold();
     let mends = finding.mends.iter().flat_map(|mend| {
-        let text = messages::mend(mend);
-        // What is copied stays in one piece.
-        match mend {
-            Mend::Advice(_) => wrapped(&text, width.saturating_sub(2)),
-            _ => vec![text],
-        }
-        .into_iter()
-        .enumerate()
-        .map(move |(at, line)| {
+        // What is copied stays in one piece, and by itself.
+        let parts = match (mend, messages::mend_in_parts(mend)) {
+            (Mend::Advice(_), (text, _)) => wrapped(&text, width.saturating_sub(2)),
+            (_, (place, Some(line))) => vec![format!("{place}:"), line.to_owned()],
+            (_, (command, None)) => vec![command],
+        };
+        parts.into_iter().enumerate().map(move |(at, line)| {
             let mark = if at == 0 { ">" } else { " " };
-            format!("{:INDENT$}{mark} {bold}{line}{bold:#}", "")
+            format!("{:INDENT$}{mark} {bold}{}{bold:#}", "", printable(&line))
         })
     });
     let mut lines = Vec::new();
