@@ -114,9 +114,14 @@ fn compare_mark(
     at: Moment,
 ) -> Result<MarkFile, StoreError> {
     let failed = |error| StoreError::Mark(path.to_owned(), error);
-    let event = guard::compare(sqlite, mark::read(path).map_err(failed)?, unmarked, at)?;
+    let found = mark::read(path).map_err(failed)?;
+    let event = guard::compare(sqlite, found, unmarked, at)?;
     let mut file = MarkFile::open(path).map_err(failed)?;
     file.write(sqlite.mark()).map_err(failed)?;
+    if found == Found::Nothing {
+        // A power cut must not take its name away: the store would be guarded as one put back.
+        sync_directory(path)?;
+    }
     event.iter().for_each(audit::make_known);
     Ok(file)
 }

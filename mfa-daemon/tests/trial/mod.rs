@@ -26,6 +26,8 @@ pub(crate) const SECRET: &[u8] = b"12345678901234567890";
 pub(crate) struct Trial {
     pub(crate) home: TempDir,
     running: Option<Child>,
+    /// A program that runs the daemon, with its options; the daemon must stay our child.
+    pub(crate) under: Vec<String>,
 }
 
 impl Trial {
@@ -39,7 +41,7 @@ impl Trial {
              [master_key]\nfile = \"{at}/state/master.key\"\n{more_configuration}"
         );
         fs::write(home.path().join("mfa.toml"), configuration).unwrap();
-        Self { home, running: None }
+        Self { home, running: None, under: Vec::new() }
     }
 
     pub(crate) fn start() -> Self {
@@ -53,8 +55,10 @@ impl Trial {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mfa-daemon"));
-        command.arg("--config").arg(self.path("mfa.toml")).stdin(Stdio::null());
+        let daemon = env!("CARGO_BIN_EXE_mfa-daemon").to_owned();
+        let words = [&self.under[..], &[daemon]].concat();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg("--config").arg(self.path("mfa.toml")).stdin(Stdio::null());
         command
     }
 
@@ -96,6 +100,19 @@ impl Trial {
 
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.running.as_ref().unwrap().id()).unwrap())
+    }
+
+    /// Whether it has ended by itself; a killed one needs a moment for that.
+    pub(crate) fn is_dead(&mut self) -> bool {
+        let until = Instant::now() + Duration::from_millis(300);
+        while Instant::now() < until {
+            if self.running.as_mut().unwrap().try_wait().unwrap().is_some() {
+                self.running = None;
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
