@@ -179,6 +179,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// Caught so that it ends nobody: a write beyond `RLIMIT_FSIZE` is then an error like that of a full disk.
+    _too_large: Signal,
 }
 
 impl Signals {
@@ -187,6 +189,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            _too_large: signal(SignalKind::from_raw(libc::SIGXFSZ))?,
         })
     }
 }

@@ -43,6 +43,12 @@ impl Account {
         Self { name: name.to_owned(), secret, moves: Moves::WithTime }
     }
 
+    /// The token's secret.
+    #[must_use]
+    pub fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+
     /// The code of the step that is so many away from the present one.
     #[must_use]
     pub fn code_in(&self, steps: u64) -> String {

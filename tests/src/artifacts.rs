@@ -17,6 +17,12 @@ pub fn daemon() -> PathBuf {
     built("mfa-daemon", "cargo build --release --package mfa-daemon")
 }
 
+/// The release build of the command.
+#[must_use]
+pub fn command() -> PathBuf {
+    built("mfa", "cargo build --release --package enroll-cli")
+}
+
 /// The daemon whose compare-and-set is removed.
 #[must_use]
 pub fn daemon_without_compare_and_set() -> PathBuf {

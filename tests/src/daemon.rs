@@ -50,18 +50,30 @@ impl Daemon {
         Self::start_configured(program, "")
     }
 
+    /// Starts one whose store is in this directory; socket and log are elsewhere.
+    #[must_use]
+    pub fn start_on(state: &Path) -> Self {
+        let mut daemon = Self::prepare(artifacts::daemon(), Some(state), "");
+        daemon.run();
+        daemon
+    }
+
     fn start_configured(program: PathBuf, lines: &str) -> Self {
+        let mut daemon = Self::prepare(program, None, lines);
+        daemon.run();
+        daemon
+    }
+
+    fn prepare(program: PathBuf, state: Option<&Path>, lines: &str) -> Self {
         let home = tempfile::tempdir().expect("a private directory");
-        let at = home.path().display();
+        let (run, at) = (home.path().display(), state.unwrap_or(home.path()).display());
         let configuration = format!(
-            "socket = \"{at}/mfa.sock\"\nissuer = \"test\"\n\
+            "socket = \"{run}/mfa.sock\"\nissuer = \"test\"\n\
              [store]\nurl = \"sqlite:{at}/mfa.db\"\n[master_key]\nfile = \"{at}/master.key\"\n\
              {lines}"
         );
         fs::write(home.path().join("mfa.toml"), configuration).expect("mfa.toml");
-        let mut daemon = Self { home, program, clock: None, process: None };
-        daemon.run();
-        daemon
+        Self { home, program, clock: None, process: None }
     }
 
     /// Where it listens.
@@ -128,6 +140,16 @@ impl Daemon {
             AdminAnswer::Issued { code, .. } => code.as_str().to_owned(),
             other => panic!("no code: {other:?}"),
         }
+    }
+
+    /// What it says where it does not start.
+    #[must_use]
+    pub fn refusal(&self) -> String {
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(self.home.path().join("mfa.toml")).env_remove("JOURNAL_STREAM");
+        let output = command.stdin(Stdio::null()).output().expect("mfa-daemon");
+        assert!(!output.status.success(), "it started and ended well");
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     /// Its process id, for signals.

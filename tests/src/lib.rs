@@ -11,6 +11,7 @@
 pub mod account;
 pub mod artifacts;
 pub mod daemon;
+pub mod disk;
 pub mod fake_daemon;
 pub mod host;
 #[expect(unsafe_code, reason = "the host's side of libpam")]

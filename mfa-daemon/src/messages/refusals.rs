@@ -12,6 +12,10 @@ pub(crate) const NOT_PERMITTED: &str = "you may not do this for that user; ask a
 /// The cause is in the log, and not for the caller.
 pub(crate) const UNAVAILABLE: &str =
     "mfa-daemon cannot do this now; its log says why (journalctl -u mfa)";
+pub(crate) const DISK_FULL: &str =
+    "mfa-daemon cannot keep this: the disk of its store is full; make room there and try again";
+pub(crate) const DISK_READ_ONLY: &str = "mfa-daemon cannot keep this: the disk of its store is \
+     read-only; the kernel's log may say why (journalctl -k). Try again when it can be written";
 pub(crate) const TOO_MANY_CONNECTIONS: &str =
     "you have too many connections to mfa-daemon; try again later";
 pub(crate) const OTHERS_TURN: &str =

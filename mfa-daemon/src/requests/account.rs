@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `account`: is an enrolment or a rotation due for this user?
 
-use std::fmt;
+use std::error::Error;
 
 use mfa_proto::account::{Account, AccountAnswer};
 use mfa_proto::{ErrorAnswer, Peer};
@@ -36,8 +36,8 @@ pub(super) async fn account(
             });
         }
     };
-    let unavailable = |error: &dyn fmt::Display| {
-        unavailable(&error, "account");
+    let unavailable = |error: &(dyn Error + 'static)| {
+        unavailable(error, "account");
         AccountAnswer::Unavailable { ignore: begin::undecided(daemon, Some(&terms), &attempted) }
     };
     let now = match daemon.now() {

@@ -29,6 +29,7 @@ mod stats;
 mod status;
 mod verify;
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
@@ -38,9 +39,10 @@ use serde::Serialize;
 use tracing::{error, warn};
 use zeroize::Zeroizing;
 
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, NotDecided};
 use crate::messages::refusals;
 use crate::session::Exchange;
+use crate::store::{Obstacle, StoreError};
 
 /// What lives as long as a connection.
 pub struct Connection {
@@ -156,10 +158,20 @@ fn tell_refused(request: &'static str, user: Option<&UserName>, peer: Peer) {
     );
 }
 
-/// The refusal where the daemon itself fails. The cause is for the log, not for the caller.
-fn unavailable(error: &impl fmt::Display, doing: &'static str) -> ErrorAnswer {
+/// The refusal where the daemon itself fails. The cause is for the log, not for the caller, unless it is one
+/// that anybody on this host can see.
+fn unavailable(error: &(dyn Error + 'static), doing: &'static str) -> ErrorAnswer {
     error!(%error, doing, "cannot decide");
-    ErrorAnswer { code: ErrorCode::Unavailable, message: refusals::UNAVAILABLE.to_owned() }
+    let of_store = match error.downcast_ref() {
+        Some(NotDecided::Store(error)) => Some(error),
+        _ => error.downcast_ref::<StoreError>(),
+    };
+    let message = match of_store.and_then(StoreError::obstacle) {
+        Some(Obstacle::Full) => refusals::DISK_FULL,
+        Some(Obstacle::ReadOnly) => refusals::DISK_READ_ONLY,
+        None => refusals::UNAVAILABLE,
+    };
+    ErrorAnswer { code: ErrorCode::Unavailable, message: message.to_owned() }
 }
 
 /// The refusal where somebody else has the turn for what concerns all rows.

@@ -7,6 +7,7 @@ mod check;
 mod guard;
 mod mark;
 mod migration;
+mod obstacle;
 mod open;
 mod reader;
 mod recovery_key;
@@ -29,6 +30,7 @@ use mfa_proto::keep::Checked;
 use tracing::dispatcher;
 
 use self::census::Apart;
+pub use self::obstacle::Obstacle;
 use self::reader::Reader;
 pub use self::rekey::{Begun, Renewed};
 pub use self::restore::{Incoming, Unfit, Verified};
@@ -126,7 +128,9 @@ pub enum StoreError {
         known: i64,
     },
     /// The commit that this change was part of failed; the log has the cause.
-    NotCommitted,
+    NotCommitted(Option<Obstacle>),
+    /// The disk has less left than so many bytes, which are kept for logins.
+    NoRoom(u64),
     /// The change waited longer for its turn than whoever asked for it.
     Stale,
     /// The store is closing.
@@ -189,7 +193,14 @@ impl fmt::Display for StoreError {
                 "the database has schema {found}, this version knows {known}; install the version \
                  that wrote it, or name another file in store.url"
             ),
-            Self::NotCommitted => write!(f, "the change could not be made durable"),
+            Self::NotCommitted(_) => write!(f, "the change could not be made durable"),
+            Self::NoRoom(bytes) => {
+                write!(
+                    f,
+                    "the disk has less than {} MiB left, which are kept for logins",
+                    bytes >> 20
+                )
+            }
             Self::Stale => write!(f, "the store was busy for too long"),
             Self::Closed => write!(f, "the store is closing"),
             Self::Thread(error) => write!(f, "cannot start a thread for the store: {error}"),

@@ -35,6 +35,9 @@ const CHECKPOINT_PAGES: i64 = 300;
 /// Pages of the log that are reserved: the group of changes that is committed at that moment adds
 /// to them.
 const LOG_PAGES: i64 = 600;
+/// Bytes of the disk that an import leaves: enough for the log, and for the database to take in what
+/// stands in it.
+const ROOM: u64 = 8 << 20;
 
 /// A row as it was read: the version is what a replacement compares.
 pub(super) struct Row {
@@ -429,16 +432,47 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError`].
     pub(super) fn reserve_log(&self) -> Result<(), StoreError> {
+        self.begin()?;
+        self.reserve_pages()?;
+        self.commit()?;
+        Ok(self.connection.execute_batch("PRAGMA wal_checkpoint(RESTART);")?)
+    }
+
+    /// Has as many free pages in the database, inside a transaction: records become longer with use.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn reserve_pages(&self) -> Result<(), StoreError> {
         let content = LOG_PAGES * pragma(&self.connection, "page_size")?;
-        self.connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE;
-             CREATE TABLE reserve (content BLOB NOT NULL) STRICT;
+        Ok(self.connection.execute_batch(&format!(
+            "CREATE TABLE reserve (content BLOB NOT NULL) STRICT;
              INSERT INTO reserve (content) VALUES (zeroblob({content}));
-             DROP TABLE reserve;
-             COMMIT;
-             PRAGMA wal_checkpoint(RESTART);"
-        ))?;
-        Ok(())
+             DROP TABLE reserve;"
+        ))?)
+    }
+
+    /// The same where less than half of them are left.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn restore_pages(&self) -> Result<(), StoreError> {
+        let free = pragma(&self.connection, "freelist_count")?;
+        if free < LOG_PAGES / 2 { self.reserve_pages() } else { Ok(()) }
+    }
+
+    /// Whether the disk has room for more than logins.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoom`].
+    pub(super) fn has_room(&self) -> Result<(), StoreError> {
+        let path = self.connection.path().unwrap_or_default();
+        match nix::sys::statvfs::statvfs(path) {
+            Ok(disk) if disk.blocks_available() * disk.fragment_size() < ROOM => {
+                Err(StoreError::NoRoom(ROOM))
+            }
+            // Where it cannot be told, a write says so.
+            _ => Ok(()),
+        }
     }
 
     /// Begins the transaction that a group of changes shares.

@@ -50,6 +50,8 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError`], [`StoreError::Repeated`] for a user whom this import has brought already.
     pub(super) fn stage(&self, users: &[(UserName, Record)]) -> Result<Vec<Staged>, StoreError> {
+        // Logins go on where the disk is full. An import that fills it would take their room.
+        self.has_room()?;
         let begun: i64 =
             self.connection.query_row("SELECT begun FROM import", [], |row| row.get(0))?;
         users.iter().map(|(user, record)| self.stage_one(user, record, -begun)).collect()
@@ -102,7 +104,8 @@ impl Sqlite {
             after = name;
         }
         self.connection.execute_batch("DELETE FROM held; UPDATE import SET completed = begun;")?;
-        Ok(())
+        // It has taken the free pages that there were.
+        self.restore_pages()
     }
 
     fn next_held(&self, after: &str) -> Result<Option<(String, Vec<u8>)>, StoreError> {

@@ -14,7 +14,7 @@ use tracing::error;
 
 use super::mark::MarkFile;
 use super::sqlite::{Blank, Sqlite};
-use super::{Change, Step, StoreError};
+use super::{Change, Obstacle, Step, StoreError};
 use crate::audit::{Event, Share};
 use crate::keyring::Keyring;
 use crate::metrics::Metrics;
@@ -27,10 +27,13 @@ const GROUP_MAX: usize = 256;
 /// The longest a change may wait for its turn: less than the module's default timeout of 5 s.
 const WAIT_MAX: Duration = Duration::from_secs(4);
 
-/// Makes its change and returns the answer, to be released when the commit is durable.
-type Job = Box<dyn FnOnce(&Sqlite) -> Release + Send>;
+/// Makes its change and returns the answer, to be released when the commit is durable; without a store to
+/// make it in, that there is none.
+type Job = Box<dyn FnOnce(Result<&Sqlite, Option<Obstacle>>) -> Release + Send>;
 /// Sends an answer: the one decided on, or that nothing was committed.
-type Release = Box<dyn FnOnce(bool) + Send>;
+type Release = Box<dyn FnOnce(Committed) + Send>;
+/// Whether it was, and what an administrator can do about it.
+type Committed = Result<(), Option<Obstacle>>;
 
 /// What became of an event.
 pub(super) enum Told {
@@ -110,7 +113,7 @@ impl Writer {
         self.queue(work, move |result| {
             let _ = sender.send(result);
         })?;
-        answer.await.map_err(|_| StoreError::NotCommitted)?
+        answer.await.map_err(|_| StoreError::NotCommitted(None))?
     }
 
     /// Queues `work`; `release` gets what came of it, on the writer's thread.
@@ -126,12 +129,15 @@ impl Writer {
             // Whoever asked has been told "no" by his own deadline long since: a code must not be
             // spent, nor an attempt counted, for an answer that nobody waits for.
             let stale = queued.elapsed() > WAIT_MAX;
-            let result = if stale { Err(StoreError::Stale) } else { store.apart(work) };
+            let result = match store {
+                Ok(_) if stale => Err(StoreError::Stale),
+                Ok(store) => store.apart(work),
+                Err(obstacle) => Err(StoreError::NotCommitted(obstacle)),
+            };
             Box::new(move |committed| {
-                release(if committed || result.is_err() {
-                    result
-                } else {
-                    Err(StoreError::NotCommitted)
+                release(match committed {
+                    Err(obstacle) if result.is_ok() => Err(StoreError::NotCommitted(obstacle)),
+                    _ => result,
                 });
             })
         });
@@ -166,10 +172,15 @@ impl Loop {
             self.progress.goes_on();
             let mut releases = Vec::new();
             let result = self.group(first, jobs, &mut releases);
-            let committed = result.is_ok();
-            if let Err(error) = result {
+            let committed = result
+                .as_ref()
+                .map(drop)
+                .map_err(|error| error.obstacle().or_else(|| Obstacle::of_disk(&self.path)));
+            if let (Err(error), Err(obstacle)) = (result, committed) {
                 // Those behind would wait as long for the same end: they are denied at once.
-                let behind = jobs.try_iter().count();
+                let before = releases.len();
+                releases.extend(jobs.try_iter().map(|job| job(Err(obstacle))));
+                let behind = releases.len() - before;
                 error!(%error, behind, "cannot commit; what waited for it is denied");
             }
             for release in releases {
@@ -186,14 +197,21 @@ impl Loop {
         releases: &mut Vec<Release>,
     ) -> Result<(), StoreError> {
         let store = match self.store.take() {
-            Some(store) => store,
-            None => self.reopen()?,
+            Some(store) => Ok(store),
+            None => self.reopen(),
         };
-        store.begin()?;
-        releases.push(first(&store));
+        let store = match store.and_then(|store| store.begin().map(|()| store)) {
+            Ok(store) => store,
+            Err(error) => {
+                let obstacle = error.obstacle().or_else(|| Obstacle::of_disk(&self.path));
+                releases.push(first(Err(obstacle)));
+                return Err(error);
+            }
+        };
+        releases.push(first(Ok(&store)));
         while releases.len() < GROUP_MAX {
             let Ok(job) = jobs.try_recv() else { break };
-            releases.push(job(&store));
+            releases.push(job(Ok(&store)));
             self.progress.goes_on();
         }
         store.commit()?;
@@ -271,6 +289,10 @@ mod tests {
     fn count_failure(n: usize, released: &Arc<Mutex<Vec<(usize, bool)>>>) -> Job {
         let released = Arc::clone(released);
         Box::new(move |store| {
+            let store = match store {
+                Ok(store) => store,
+                Err(_) => return Box::new(move |_| released.lock().unwrap().push((n, false))),
+            };
             let row = store.get(&user(n)).unwrap();
             let version = row.as_ref().map(|row| row.version);
             let failures = row.map_or(0, |row| row.record.lockout.failures) + 1;
@@ -279,7 +301,7 @@ mod tests {
                 ..Record::default()
             };
             store.put(&user(n), version, &record).unwrap();
-            Box::new(move |committed| released.lock().unwrap().push((n, committed)))
+            Box::new(move |committed| released.lock().unwrap().push((n, committed.is_ok())))
         })
     }
 
@@ -311,12 +333,12 @@ mod tests {
         let failed = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&failed);
         let failing: Job = Box::new(move |store| {
-            let result = store.apart(|store| {
+            let result = store.unwrap().apart(|store| {
                 store.put(&user(7), None, &Record::default())?;
                 store.put(&user(7), None, &Record::default())
             });
             Box::new(move |committed| {
-                assert!(committed);
+                assert!(committed.is_ok());
                 assert!(matches!(result, Err(StoreError::Conflict)));
                 seen.fetch_add(1, Ordering::Relaxed);
             })
@@ -340,10 +362,10 @@ mod tests {
         other.execute_batch("BEGIN EXCLUSIVE").unwrap();
         place.run(store, vec![count_failure(1, &released)]);
         other.execute_batch("ROLLBACK").unwrap();
-        assert_eq!(*released.lock().unwrap(), [(1, true)]);
+        assert_eq!(*released.lock().unwrap(), [(1, true), (1, false)]);
         assert_eq!(place.open().get(&user(1)).unwrap().unwrap().record.lockout.failures, 1);
         place.run(place.open(), vec![count_failure(1, &released)]);
-        assert_eq!(*released.lock().unwrap(), [(1, true), (1, true)]);
+        assert_eq!(*released.lock().unwrap(), [(1, true), (1, false), (1, true)]);
     }
 
     #[test]
