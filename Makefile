@@ -8,7 +8,7 @@ ARCH = $(shell dpkg --print-architecture)
 DEB = $(T)/debian/mfa_$(VERSION)-1_$(ARCH).deb
 PROGRAMS := $(addprefix $(T)/release/,libpam_mfa.so mfa-daemon mfa)
 
-.PHONY: help demo record pictures test lint advisories fmt bench bench-params build man completions deb clean clean-images
+.PHONY: help demo record pictures test test-faults lint advisories fmt bench bench-params build man completions deb clean clean-images
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -32,10 +32,14 @@ test: ## lints, unit, property, integration and container tests
 	@tests/prepare test
 	@tests/run
 
+test-faults: ## the faults that take longer, of docs/faults.md; at most half an hour
+	@tests/prepare test-faults
+	@tests/run-faults
+
 lint: ## formatting, clippy, licences, shell scripts
 	@tests/prepare test
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features mfa-tests/faults --locked -- -D warnings
 	cargo deny --log-level error check bans licenses sources
 	tests/named-tests
 	tests/fault-table check
