@@ -6,9 +6,12 @@ T := $(or $(CARGO_TARGET_DIR),target)
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 ARCH = $(shell dpkg --print-architecture)
 DEB = $(T)/debian/mfa_$(VERSION)-1_$(ARCH).deb
+RPM = $(T)/generate-rpm/mfa-$(VERSION)-1.$(shell uname -m).rpm
+# Times in the packages: that of the changelog's first entry, whenever they are built.
+export SOURCE_DATE_EPOCH ?= $(shell dpkg-parsechangelog -l packaging/deb/changelog -S Timestamp)
 PROGRAMS := $(addprefix $(T)/release/,libpam_mfa.so mfa-daemon mfa)
 
-.PHONY: help demo record pictures test test-faults lint advisories fmt bench bench-params build man completions deb clean clean-images
+.PHONY: help demo record pictures test test-faults lint advisories fmt bench bench-params build man completions packages deb clean clean-images
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -43,7 +46,7 @@ lint: ## formatting, clippy, licences, shell scripts
 	cargo deny --log-level error check bans licenses sources
 	tests/named-tests
 	tests/fault-table check
-	shellcheck --severity=warning -x -P . packaging/deb/{postinst,prerm,postrm} tests/prepare tests/named-tests \
+	shellcheck --severity=warning -x -P . packaging/{stage,package,compiler-flags} packaging/deb/{preinst,postinst,prerm,postrm} tests/packages tests/prepare tests/named-tests \
 	  $$(grep -rlE '^#!.*(ba)?sh$$|shellcheck shell=' tests/containers tests/demo)
 
 # Apart from lint: its result changes without a change here, and it fetches a database from GitHub.
@@ -64,8 +67,9 @@ bench-params: build ## safe primes against openssl dhparam; some five minutes
 # The module is built by itself: otherwise features that only the daemon wants would enter it.
 build: ## the three programs, release profile
 	@tests/prepare build
-	cargo build --release --locked --package pam_mfa
-	cargo build --release --locked --package mfa-daemon --package enroll-cli
+	cargo fetch --quiet --locked
+	RUSTFLAGS="$$(packaging/compiler-flags)" cargo build --release --locked --package pam_mfa
+	RUSTFLAGS="$$(packaging/compiler-flags)" cargo build --release --locked --package mfa-daemon --package enroll-cli
 
 $(PROGRAMS): build ;
 
@@ -78,11 +82,24 @@ completions: ## those of bash, zsh and fish, in target/completions
 	@tests/prepare build
 	cargo run --locked --quiet --package mfa-man -- completions $(T)/completions
 
-deb: $(DEB) ## the Debian package
+packages: $(DEB) $(RPM) ## the Debian and the RPM package
+	@echo $(DEB)
+	@echo $(RPM)
+
+deb: $(DEB) ## the Debian package alone
 	@echo $(DEB)
 
-$(DEB): $(PROGRAMS) mfa-daemon/Cargo.toml $(wildcard packaging/* packaging/*/*)
-	cargo deb --quiet --no-build --package mfa-daemon --output $@ >/dev/null
+PACKAGED := $(T)/release/package/stamp
+$(PACKAGED): $(PROGRAMS) man completions LICENSE $(wildcard *.md docs/*.md docs/*/*.md packaging/* packaging/*/* packaging/*/*/*)
+	@packaging/stage $(T)
+	@touch $@
+
+$(DEB): $(PACKAGED) mfa-daemon/Cargo.toml
+	@packaging/package deb $@
+
+$(RPM): $(PACKAGED) mfa-daemon/Cargo.toml
+	@tests/prepare packages
+	@packaging/package rpm $@
 
 clean: ## what cargo built
 	cargo clean
