@@ -3,7 +3,7 @@
 #   container_desktop_image             the same with a desktop's programs
 #   container_start [OPTION...]         a fresh machine, sets $container; removed on exit
 #   container_restart                   takes it down and up
-#   container_copy DEB                  puts the package into it as /root/mfa.deb
+#   container_copy FILE NAME            puts it there as /root/NAME
 #   container_install DEB               installs the package in it
 #   container_exec [-u USER] COMMAND... runs a command in it
 # shellcheck shell=bash
@@ -78,7 +78,7 @@ container_base() {
 container_image() {
     builder=$(engine_at_hand)
     container_base
-    image=localhost/mfa-test:$( (
+    image=localhost/mfa-test:$release-$( (
         echo "$base"
         cat "$containers_dir"/{Containerfile,packages,guest/accounts}
     ) | sha256sum | cut -c1-12)
@@ -89,7 +89,7 @@ container_image() {
         [ -n "${BASE:-}" ] || [ "$builder" = docker ] || pull=(--pull=never)
         as_root "$builder" build --quiet "${isolation[@]}" "${pull[@]}" --build-arg "BASE=$base" \
             --tag "$image" "$containers_dir" >/dev/null || die "could not build $image"
-        remove_images "$base" "$image"
+        remove_images "$release" "$base" "$image"
     fi
     container_engine "$image"
     say "running on: ${engine[*]}"
@@ -98,7 +98,7 @@ container_image() {
 container_desktop_image() {
     container_image
     local plain=$image isolation=() pull=()
-    image=localhost/mfa-test-desktop:$( (
+    image=localhost/mfa-test-desktop:$release-$( (
         echo "$plain"
         cat "$containers_dir"/{Containerfile,packages}.desktop
     ) | sha256sum | cut -c1-12)
@@ -141,10 +141,12 @@ container_restart() {
     as_root "${engine[@]}" restart --time 5 "$container" >/dev/null && container_wait
 }
 
-container_copy() { as_root "${engine[@]}" cp "$1" "$container:/root/mfa.deb"; }
+container_copy() {
+    as_root "${engine[@]}" cp "$1" "$container:/root/$2"
+}
 
 container_install() {
-    container_copy "$1" &&
+    container_copy "$1" mfa.deb &&
         container_exec env DEBIAN_FRONTEND=noninteractive dpkg -i /root/mfa.deb
 }
 
@@ -171,10 +173,11 @@ container_remove_all() {
     started=()
 }
 
-# remove_images [KEPT...]: those of earlier package lists, unless a container still uses one.
+# remove_images [RELEASE [KEPT...]]: those of earlier package lists, unless a container still uses one.
 remove_images() {
     local name
-    for name in $(as_root "$builder" images --format '{{.Repository}}:{{.Tag}}' | grep -E '(^|/)mfa-test(-base|-desktop)?:'); do
+    for name in $(as_root "$builder" images --format '{{.Repository}}:{{.Tag}}' |
+        grep -E "(^|/)mfa-test(-base|-desktop)?:${1:-}"); do
         [[ " $* " == *" $name "* ]] || as_root "$builder" rmi "$name" >/dev/null 2>&1
     done
     return 0
