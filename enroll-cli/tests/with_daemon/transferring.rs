@@ -296,7 +296,7 @@ fn imports_of_two_at_a_time_are_whole_each() {
     assert!(expected > 0);
     assert_eq!(users(&machine).len(), expected);
     for ended in done.iter().filter(|ended| ended.code != 0) {
-        assert!(ended.err.contains("another import is under way"), "{}", ended.err);
+        assert!(ended.err.contains("is under way; try again"), "{}", ended.err);
     }
 }
 
