@@ -93,7 +93,7 @@ fn on_a_full_disk_a_thousand_users_log_in_and_a_thousand_replays_are_refused() {
 #[test]
 fn on_a_disk_that_became_read_only_everybody_is_denied_with_the_reason_and_nothing_spent_comes_back()
  {
-    let disk = Disk::of_mib(24);
+    let disk = Disk::of_mib(48);
     let mut daemon = Daemon::start_on(&disk.path());
     let users = accounts(20);
     daemon.import(&users);

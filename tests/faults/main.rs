@@ -21,7 +21,7 @@ fn login(stack: &Stack, user: &str, code: &str) -> String {
 /// The neighbours rewrite a file with each login, for which a full disk has no room.
 #[test]
 fn on_the_same_full_disk_two_neighbours_log_nobody_in_and_mfa_everybody() {
-    let disk = Disk::of_mib(24);
+    let disk = Disk::of_mib(48);
     let daemon = Daemon::start_on(&disk.path());
     let users: Vec<_> = (0..USERS).map(|at| Account::totp(&format!("user{at}"))).collect();
     daemon.import(&users);
