@@ -2,6 +2,7 @@
 //! Reads the lines of one group of a service with everything that it includes, where libpam would look
 //! for them (`_pam_init_handlers`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -52,7 +53,8 @@ impl Services {
         }
     }
 
-    /// The files of all services, each once, as libpam would find them.
+    /// The files of all services, each once, as libpam would find them. No program logs in over a name that
+    /// begins with a dot: such a file is one that somebody was writing.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for directory in &self.directories {
@@ -60,7 +62,8 @@ impl Services {
             names.extend(
                 entries
                     .filter(|entry| entry.path().is_file())
-                    .filter_map(|entry| entry.file_name().into_string().ok()),
+                    .filter_map(|entry| entry.file_name().into_string().ok())
+                    .filter(|name| !name.starts_with('.')),
             );
         }
         if let Some((_, text)) = self.single() {
@@ -71,6 +74,17 @@ impl Services {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Every file that libpam reads for a service, also those that have no line for it now: who writes
+    /// one adds it.
+    pub(crate) fn files_of(&self, service: &str) -> BTreeSet<PathBuf> {
+        let mut files = BTreeSet::new();
+        for group in [Group::Auth, Group::Account, Group::Password] {
+            // What was read before an error counts all the same.
+            let _ = read_noting(self, service, group, &mut files);
+        }
+        files
     }
 
     /// Where a file of this name is, or would be.
@@ -215,11 +229,21 @@ pub(crate) fn read_from(
     service: &str,
     group: Group,
 ) -> Result<Vec<Entry>, StackError> {
-    let own = read_service(services, service, group)?;
+    read_noting(services, service, group, &mut BTreeSet::new())
+}
+
+/// The same, and the files that it took.
+fn read_noting(
+    services: &Services,
+    service: &str,
+    group: Group,
+    files: &mut BTreeSet<PathBuf>,
+) -> Result<Vec<Entry>, StackError> {
+    let own = read_service(services, service, group, files)?;
     if !own.is_empty() || service.eq_ignore_ascii_case(OTHER) {
         return Ok(own);
     }
-    match read_service(services, OTHER, group) {
+    match read_service(services, OTHER, group, files) {
         Err(StackError::Io(..)) => Ok(own),
         others => others,
     }
@@ -229,12 +253,14 @@ fn read_service(
     services: &Services,
     service: &str,
     group: Group,
+    files: &mut BTreeSet<PathBuf>,
 ) -> Result<Vec<Entry>, StackError> {
-    let mut reader = Reader { services, group, via: Vec::new() };
+    let mut reader = Reader { services, group, via: Vec::new(), files };
     let mut entries = Vec::new();
     match services.single() {
         None => reader.read_file(service, false, &mut entries)?,
         Some((path, text)) => {
+            reader.files.insert(path.to_owned());
             for (number, line) in logical_lines(&text) {
                 let mut words = words(&line);
                 if words.next().is_some_and(|name| name.eq_ignore_ascii_case(service)) {
@@ -251,6 +277,8 @@ struct Reader<'a> {
     group: Group,
     /// How it came to the file that it reads.
     via: Vec<Inclusion>,
+    /// Those that it has read.
+    files: &'a mut BTreeSet<PathBuf>,
 }
 
 impl Reader<'_> {
@@ -266,6 +294,7 @@ impl Reader<'_> {
             return Err(StackError::Depth(path));
         }
         let bytes = fs::read(&path).map_err(|error| StackError::Io(path.clone(), error))?;
+        self.files.insert(path.clone());
         let text = String::from_utf8_lossy(&bytes);
         for (number, line) in logical_lines(&text) {
             self.take(&path, number, &line, words(&line), asked, entries)?;

@@ -260,6 +260,31 @@ fn services_are_looked_for_where_libpam_does() {
     write("etc/pam.d/more", "auth required pam_d.so\n");
     assert_eq!(modules("su"), ["pam_d.so"]);
     assert_eq!(services.names(), ["more", "su"]);
+    // Nor is it one that somebody was writing.
+    write("etc/pam.d/.su.new", "auth required pam_d.so\n");
+    assert_eq!(services.names(), ["more", "su"]);
+}
+
+#[test]
+fn every_file_that_a_service_is_made_of_is_named() {
+    let directory = directory(&[
+        ("s", "auth substack a\n@include none\naccount include b\nsession include c\n"),
+        ("a", "auth required pam_unix.so\n@include lines\n"),
+        ("none", "session required pam_unix.so\n"),
+        ("lines", "# none\n"),
+        ("b", "account required pam_unix.so\n"),
+        ("c", "session required pam_unix.so\n"),
+        ("other", "password required pam_deny.so\n"),
+        ("elsewhere", "auth required pam_unix.so\n"),
+    ]);
+    let services = Services::of_directory(directory.path());
+    let names = |service: &str| -> Vec<String> {
+        let files = services.files_of(service);
+        files.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    };
+    // What has no line may get one, and `other` serves where there is none.
+    assert_eq!(names("s"), ["a", "b", "lines", "none", "other", "s"]);
+    assert_eq!(names("elsewhere"), ["elsewhere", "other"]);
 }
 
 #[test]

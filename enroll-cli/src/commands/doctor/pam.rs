@@ -54,7 +54,7 @@ pub(super) struct Place<'a> {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) findings: Vec<Finding>,
-    /// The files of the lines that call the module.
+    /// The files of the services that ask for a code, with all that they include.
     pub(super) files: BTreeSet<PathBuf>,
     /// The module's own files that those lines name.
     pub(super) modules: BTreeSet<PathBuf>,
@@ -141,6 +141,7 @@ impl Look<'_> {
         if !module_lines.is_empty() && is_service {
             let before = self.seen.findings.len();
             self.auth(service, &auth);
+            self.seen.files.extend(self.services.files_of(service));
             for line in &module_lines {
                 self.settings(service, line);
             }
@@ -281,7 +282,6 @@ impl Look<'_> {
 
     /// What a line sets that need not be wrong.
     fn settings(&mut self, service: &str, line: &Line) {
-        self.seen.files.insert(line.file.clone());
         match self.file_of(line) {
             Some(path) => {
                 self.seen.modules.insert(path);

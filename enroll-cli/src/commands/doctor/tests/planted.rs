@@ -249,6 +249,19 @@ const PLANTS: &[Plant] = &[
     ("a service that anybody edits", "file.writable", Line, "chmod go-w", |tree| {
         tree.chmod("etc/pam.d/sudo", 0o646);
     }),
+    ("a password's lines that anybody edits", "file.writable", Line, "common-auth", |tree| {
+        tree.chmod("etc/pam.d/common-auth", 0o666);
+    }),
+    ("an account's lines that anybody edits", "file.writable", Line, "common-account", |tree| {
+        tree.chmod("etc/pam.d/common-account", 0o666);
+    }),
+    ("a service whose code is in what it includes", "file.writable", Line, "pam.d/sudo", |tree| {
+        tree.add("etc/pam.d/common-auth", "auth required pam_mfa.so\n");
+        for service in ["sshd", "sudo"] {
+            tree.service(service, "@include common-auth\n");
+        }
+        tree.chmod("etc/pam.d/sudo", 0o666);
+    }),
     ("rules that anybody edits", "file.writable", Line, "chmod go-w", |tree| {
         tree.chmod("etc/mfa/mfa.toml", 0o666);
     }),
