@@ -58,7 +58,7 @@ sshd_as_before() {
 case_000_before_the_line_and_after_it() {
     ends 1
     finds pam.nowhere
-    [ "$(mend_of pam.nowhere)" = "pam-auth-update --enable mfa" ] || fail "the command that enables it"
+    [ "$(mend_of pam.nowhere)" = "mfa pam enable sshd" ] || fail "the command that enables it"
     pam-auth-update --enable mfa
     finds_not pam.nowhere
     mfa doctor

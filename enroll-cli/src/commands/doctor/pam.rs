@@ -94,7 +94,7 @@ pub(super) fn look(place: &Place<'_>) -> Seen {
     if seen.asking.is_empty()
         && !seen.findings.iter().any(|found| found.check == Check::PamUnreadable)
     {
-        let cure = cure::nowhere(place.root, &services, &without);
+        let cure = cure::nowhere(&without);
         let nowhere = Finding::new(Check::PamNowhere, "PAM", messages::nowhere());
         seen.findings.push(nowhere.mended(cure));
     } else if let Some((first, others)) = without.split_first() {

@@ -30,6 +30,10 @@ pub(crate) fn add_line() -> String {
     "where they should ask: mfa pam enable SERVICE".to_owned()
 }
 
+pub(crate) fn enable(service: &str) -> String {
+    format!("mfa pam enable {}", printable(service))
+}
+
 pub(crate) fn asks(places: &[String]) -> String {
     format!("asks for a code ({})", all(places))
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Which line mends a stack.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::super::finding::Mend;
 use super::line;
@@ -88,15 +88,12 @@ pub(super) fn password(services: &Services, stack: &[Entry], module: &Line) -> M
     Mend::Before { file: module.file.clone(), line: module.number, text: text.to_owned() }
 }
 
-/// The first line of the module on a machine.
-pub(super) fn nowhere(root: &Path, services: &Services, without: &[String]) -> Mend {
-    if root.join("usr/share/pam-configs/mfa").exists() {
-        return Mend::Command("pam-auth-update --enable mfa".to_owned());
-    }
-    match without.iter().find(|name| *name == "sshd").or(without.first()) {
-        Some(service) => {
-            Mend::Add { file: services.path(service), text: format!("auth required {MODULE}") }
-        }
+/// The first line of the module on a machine: by the command that sees first whether those who log in have
+/// a token, and for one service, so that another is left to come back by.
+pub(super) fn nowhere(without: &[String]) -> Mend {
+    let named = |name: &str| without.iter().find(|service| *service == name);
+    match named("sshd").or_else(|| named("sudo")).or(without.first()) {
+        Some(service) => Mend::Command(messages::enable(service)),
         None => Mend::Advice(messages::add_line()),
     }
 }

@@ -17,7 +17,7 @@ use By::{Line, Thought};
 type Plant = (&'static str, &'static str, By, &'static str, fn(&Tree));
 
 const PLANTS: &[Plant] = &[
-    ("no line anywhere", "pam.nowhere", Line, "auth required pam_mfa.so", |tree| {
+    ("no line anywhere", "pam.nowhere", Thought, "mfa pam enable sshd", |tree| {
         tree.service("sshd", "@include common-auth\n");
         tree.service("sudo", "@include common-auth\n");
     }),
@@ -408,4 +408,42 @@ fn the_same_finding_of_several_services_is_told_once() {
     let found = of(&tree.findings(), "pam.not-held");
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0].subject(), "login, sshd, sudo");
+}
+
+#[test]
+fn the_first_line_is_made_by_the_command_that_can_take_it_back_whatever_is_installed() {
+    for profile in [false, true] {
+        for (services, first) in [
+            (&["login", "sshd", "sudo"][..], "sshd"),
+            (&["login", "su", "sudo"], "sudo"),
+            (&["su", "login"], "login"),
+        ] {
+            let tree = Tree::debian();
+            for service in ["sshd", "sudo"] {
+                std::fs::remove_file(tree.path(&format!("etc/pam.d/{service}"))).unwrap();
+            }
+            if profile {
+                tree.write("usr/share/pam-configs/mfa", "");
+            }
+            for service in services {
+                tree.service(service, "@include common-auth\n");
+            }
+            let found = of(&tree.findings(), "pam.nowhere");
+            let [found] = &found[..] else { panic!("once and not {found:#?}") };
+            assert_eq!(found.mends, [Mend::Command(format!("mfa pam enable {first}"))]);
+        }
+    }
+}
+
+#[test]
+fn what_was_being_written_is_no_service() {
+    let tree = Tree::debian();
+    tree.service(".login.mfa-new", "auth optional pam_mfa.so\n");
+    let subjects = |tree: &Tree| -> Vec<String> {
+        tree.findings().iter().flat_map(|finding| finding.subjects.clone()).collect()
+    };
+    assert!(!subjects(&tree).contains(&".login.mfa-new".to_owned()), "{:#?}", tree.findings());
+    // The same under a name that a program may have.
+    tree.service("login.mfa-new", "auth optional pam_mfa.so\n");
+    assert!(subjects(&tree).contains(&"login.mfa-new".to_owned()));
 }
