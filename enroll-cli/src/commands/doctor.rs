@@ -55,7 +55,7 @@ fn look(host: &Host<'_>, socket: &Path, now: u64) -> (Vec<Finding>, Vec<String>)
     findings.extend(sshd::look(host, seen.over_ssh));
     let configuration = configuration::look(host, &seen.services, now);
     findings.extend(files::look(host, &seen, &configuration));
-    findings.extend(seen.modules.iter().filter_map(|path| module_file::look(path)));
+    findings.extend(seen.modules.iter().map(|path| module_file::look(path)));
     let labelled = seen.modules.iter().chain([&configuration.file, &configuration.database]);
     findings.extend(label::look(host, labelled.cloned()));
     findings.extend(configuration.findings);

@@ -23,29 +23,27 @@ const SHARED: u16 = 3;
 /// This version.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Nothing, where the file is a module of this machine and this version.
-pub(super) fn look(path: &Path) -> Option<Finding> {
+/// Whether the file is a module of this machine and this version.
+pub(super) fn look(path: &Path) -> Finding {
     let subject = path.display().to_string();
     let bytes = match read(path, LENGTH_MAX) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let finding =
-                Finding::new(Check::NotLookedAt, &subject, messages::unread(path, &error));
-            return Some(finding);
+            return Finding::new(Check::NotLookedAt, &subject, messages::unread(path, &error));
         }
     };
     let own = read(Path::new("/proc/self/exe"), HEADER).unwrap_or_default();
     let mend = || Mend::Advice(messages::reinstall());
     if kind(&bytes) != kind(&own) || number(&bytes, 16) != Some(SHARED) {
         let text = messages::not_loadable();
-        return Some(Finding::new(Check::ModuleUnloadable, &subject, text).mended(mend()));
+        return Finding::new(Check::ModuleUnloadable, &subject, text).mended(mend());
     }
     let version = version(&bytes);
     if version.as_deref() == Some(VERSION) {
-        return None;
+        return Finding::new(Check::VersionsSame, &subject, messages::same_version(VERSION));
     }
     let text = messages::other_version("pam_mfa.so", version.as_deref(), VERSION);
-    Some(Finding::new(Check::VersionModule, &subject, text).mended(mend()))
+    Finding::new(Check::VersionModule, &subject, text).mended(mend())
 }
 
 fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {

@@ -161,6 +161,10 @@ pub(crate) fn other_version(what: &str, version: Option<&str>, own: &str) -> Str
     }
 }
 
+pub(crate) fn same_version(own: &str) -> String {
+    format!("version {own}, that of mfa")
+}
+
 pub(crate) fn sshd_subject(block: Option<&str>) -> String {
     match block {
         Some(block) => format!("sshd, {}", printable(block)),

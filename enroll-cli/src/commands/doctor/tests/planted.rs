@@ -447,3 +447,16 @@ fn what_was_being_written_is_no_service() {
     tree.service("login.mfa-new", "auth optional pam_mfa.so\n");
     assert!(subjects(&tree).contains(&"login.mfa-new".to_owned()));
 }
+
+#[test]
+fn a_module_of_this_version_is_said_to_be_one() {
+    let tree = Tree::debian();
+    let found = of(&tree.findings(), "version.same");
+    let [same] = &found[..] else { panic!("once and not {found:#?}") };
+    assert_eq!(same.severity(), Severity::Ok);
+    let module = tree.path(MODULE_FILE).canonicalize().unwrap();
+    assert_eq!(same.subject(), module.display().to_string());
+    tree.module("@(#)pam_mfa 0.0.9\0");
+    assert!(of(&tree.findings(), "version.same").is_empty());
+    assert_eq!(of(&tree.findings(), "version.module").len(), 1);
+}
