@@ -151,6 +151,15 @@ impl Console {
         if self.json || self.quiet { Ok(()) } else { self.result(text) }
     }
 
+    /// What somebody is asked to agree to: on stderr where explanations are not wanted.
+    pub(crate) fn show_before_asking(&mut self, text: &str, asks: bool) -> Result<(), Failure> {
+        if asks && (self.json || self.quiet) {
+            self.complain(text);
+            return Ok(());
+        }
+        self.explain(text)
+    }
+
     /// What is under way or worth knowing, on stderr. Not where quiet.
     pub(crate) fn note(&mut self, text: &str) {
         if !self.quiet {

@@ -39,6 +39,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// The text of a file that a service includes.
+    pub(crate) fn included(&self) -> impl Fn(&str) -> Option<Vec<u8>> + '_ {
+        |name| std::fs::read(self.services.join(name)).ok()
+    }
+
     pub(crate) fn below(root: Option<&Path>) -> Self {
         let root = root.unwrap_or(Path::new("/"));
         Self {

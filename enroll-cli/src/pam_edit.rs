@@ -6,7 +6,7 @@ mod lines;
 mod remove;
 
 pub(crate) use add::{Edit, NoPlace, add};
-pub(crate) use remove::{Scope, comment_out, remove};
+pub(crate) use remove::{Scope, comment_out, feeds_another, remove};
 
 use crate::pam_stack::MODULE;
 

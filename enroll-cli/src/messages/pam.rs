@@ -22,6 +22,8 @@ pub(crate) const RECORD_BROKEN: &str =
     "its record cannot be read; every line of pam_mfa.so goes out of the file";
 pub(crate) const KEYS_ALONE: &str = "Who logs in over ssh with a key is asked for no code, and such a login confirms nothing; \
      `AuthenticationMethods publickey,keyboard-interactive` in sshd_config asks for both.";
+pub(crate) const LINE_NOT_READ: &str =
+    "PAM would not read the line: an earlier one goes on over it";
 pub(crate) const REBOOT: &str =
     "A reboot takes back what is not confirmed. `mfa pam keep` confirms it at once.";
 
@@ -63,6 +65,19 @@ pub(crate) fn flaw(flaw: &Flaw) -> String {
 
 pub(crate) fn is_asking(service: &str, place: &str) -> String {
     format!("{service} asks for a code already ({}); nothing was changed.", printable(place))
+}
+
+pub(crate) fn asks_through_another(service: &str) -> String {
+    format!(
+        "{service} asks for a code through another of these services; its own file stays as it is."
+    )
+}
+
+/// `sudo -i` and `su -`.
+pub(crate) fn another_service(service: &str, login: &str) -> String {
+    format!(
+        "a login shell by {service} is the service {login}, which asks for no code: `mfa pam enable {login}`"
+    )
 }
 
 pub(crate) fn turned(service: &str) -> String {
@@ -164,6 +179,15 @@ pub(crate) fn sshd_setting(keyword: &str, place: Option<&str>) -> String {
     }
 }
 
+pub(crate) fn sshd_methods(methods: &str, place: Option<&str>) -> String {
+    let place = place.map_or_else(String::new, |place| format!(" ({})", printable(place)));
+    format!(
+        "sshd has AuthenticationMethods {}{place}, without keyboard-interactive: it would not ask for a code, \
+         or hold the password for it. Set `AuthenticationMethods publickey,keyboard-interactive`, for example",
+        printable(methods)
+    )
+}
+
 pub(crate) fn sshd_unknown(error: &str) -> String {
     format!("sshd's settings cannot be read, so whether it asks is not known: {}", printable(error))
 }
@@ -225,8 +249,8 @@ impl fmt::Display for PamError {
             }
             Self::Flawed { service, flaws } => write!(
                 f,
-                "a login through {service} could do without the code: {}. Nothing was changed; change that \
-                 line, or go on with --force",
+                "with the line, {service} would be wrong: {}. Nothing was changed; mend that, or go on with \
+                 --force",
                 flaws.join("; ")
             ),
             Self::IsArmed(service) => write!(
@@ -275,9 +299,27 @@ impl fmt::Display for PamError {
                 path(file)
             ),
             Self::Busy => f.write_str("another `mfa pam` is at work; try again"),
-            Self::NothingArmed => f.write_str(
+            Self::NothingArmed(services) if services.is_empty() => f.write_str(
                 "nothing waits for a login: it was confirmed or taken back. `mfa pam status` shows what asks \
                  for a code",
+            ),
+            Self::NothingArmed(services) => write!(
+                f,
+                "{} waits for no login: it was confirmed or taken back, or never enabled. `mfa pam status` \
+                 shows what asks for a code",
+                services.join(" ")
+            ),
+            Self::SameFile(service, file) => write!(
+                f,
+                "{service} is another name of {}, which is changed already for a service named before; name \
+                 one of them. Nothing was changed",
+                path(file)
+            ),
+            Self::FeedsAnother(file) => write!(
+                f,
+                "in {} a line behind {MODULE} has use_first_pass and takes the password that {MODULE} asks for; \
+                 without it nobody would be asked for one. Take the line out by hand, and use_first_pass with it",
+                path(file)
             ),
             Self::NotInItsFile { service, asked_in: Some(place) } => write!(
                 f,

@@ -55,7 +55,12 @@ pub(crate) enum PamError {
     ChangedMeanwhile(PathBuf),
     /// Another `mfa pam` is at work.
     Busy,
-    NothingArmed,
+    /// None of these waits, or none at all.
+    NothingArmed(Vec<String>),
+    /// The service is another name of a file that is to be changed already.
+    SameFile(String, PathBuf),
+    /// A line behind ours takes the password that ours asks for.
+    FeedsAnother(PathBuf),
     /// Its own file has no line of the module; where it comes from.
     NotInItsFile {
         service: String,

@@ -60,7 +60,7 @@ pub(crate) fn settle(
     let record = store.record(service, state)?;
     let settled = match target_of(place, service, record.as_ref())? {
         Some(target) => {
-            let settled = take_back(&target, record.as_ref(), scope)?;
+            let settled = take_back(&target, record.as_ref(), scope, place)?;
             target.tidy()?;
             settled
         }
@@ -94,7 +94,12 @@ fn target_of(
     }
 }
 
-fn take_back(target: &Target, record: Option<&Record>, scope: Scope) -> Result<Settled, PamError> {
+fn take_back(
+    target: &Target,
+    record: Option<&Record>,
+    scope: Scope,
+    place: &Place,
+) -> Result<Settled, PamError> {
     let current = target.read()?;
     let (before, after) = match record.map(|record| (record.before(), record.after())) {
         Some((Some(before), Some(after))) => (Some(before), Some(after)),
@@ -112,7 +117,7 @@ fn take_back(target: &Target, record: Option<&Record>, scope: Scope) -> Result<S
         }
         _ => {
             let turned = record.and_then(Record::turned);
-            let without = remove(&current, scope, turned.as_ref());
+            let without = remove(&current, scope, turned.as_ref(), &place.included());
             if without == current {
                 return Ok(Settled::NothingThere);
             }
@@ -122,8 +127,10 @@ fn take_back(target: &Target, record: Option<&Record>, scope: Scope) -> Result<S
     match target.replace(&wanted, false) {
         Ok(()) => Ok(settled),
         Err(error) => {
-            let places = comment_out(&current, scope);
             // The first reason is the one worth knowing.
+            let Some(places) = comment_out(&current, scope, &place.included()) else {
+                return Err(error);
+            };
             target.overwrite(&places, b'#').map_err(|_| error)?;
             Ok(Settled::CommentedOut)
         }

@@ -13,12 +13,13 @@ use crate::pam_stack::{self, Group};
 #[derive(Debug)]
 pub(crate) struct Trial<'a> {
     directory: tempfile::TempDir,
+    services: &'a Path,
     service: &'a str,
 }
 
 impl<'a> Trial<'a> {
     /// Below the directory of records' marks, which is root's alone.
-    pub(crate) fn new(place: &Place, service: &'a str) -> Result<Self, PamError> {
+    pub(crate) fn new(place: &'a Place, service: &'a str) -> Result<Self, PamError> {
         let services = &place.services;
         let directory =
             tempfile::tempdir_in(&place.run).map_err(|error| PamError::io(&place.run, error))?;
@@ -29,18 +30,37 @@ impl<'a> Trial<'a> {
                 symlink(entry.path(), directory.path().join(entry.file_name())).map_err(io)?;
             }
         }
-        Ok(Self { directory, service })
+        Ok(Self { directory, services, service })
     }
 
     /// What would be wrong with it.
     pub(crate) fn flaws(&self, text: &[u8]) -> Vec<String> {
-        let path = self.directory.path().join(self.service);
-        match fs::write(&path, text) {
-            Ok(()) => {
-                flaws(self.directory.path(), self.service).unwrap_or_else(|error| vec![error])
-            }
-            Err(error) => vec![PamError::io(&path, error).to_string()],
+        if let Err(error) = self.put(self.service, text) {
+            return vec![error.to_string()];
         }
+        let here = self.directory.path();
+        let found = match asking(here, self.service) {
+            Ok(lines) if lines.is_empty() => vec![messages::pam::LINE_NOT_READ.to_owned()],
+            _ => flaws(here, self.service).unwrap_or_else(|error| vec![error]),
+        };
+        // The places are those of the machine.
+        let (here, there) = (here.display().to_string(), self.services.display().to_string());
+        found.into_iter().map(|flaw| flaw.replace(&here, &there)).collect()
+    }
+
+    /// How many lines ask for a code in each of these services, where all of them have these texts.
+    pub(crate) fn lines_of_all(&self, texts: &[(&str, &[u8])]) -> Result<Vec<usize>, PamError> {
+        texts.iter().try_for_each(|(service, text)| self.put(service, text))?;
+        let count = |(service, _): &(&str, &[u8])| {
+            asking(self.directory.path(), service).map(|lines| lines.len())
+        };
+        texts.iter().map(count).collect()
+    }
+
+    fn put(&self, service: &str, text: &[u8]) -> Result<(), PamError> {
+        let path = self.directory.path().join(service);
+        super::file::remove_if_there(&path)?;
+        fs::write(&path, text).map_err(|error| PamError::io(&path, error))
     }
 }
 

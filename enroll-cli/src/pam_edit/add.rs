@@ -53,10 +53,10 @@ pub(crate) enum NoPlace {
 pub(crate) type Included<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 
 /// What a line brings into the stack.
-struct Brought<'a> {
-    line: &'a Line,
+pub(super) struct Brought<'a> {
+    pub(super) line: &'a Line,
     /// For each of its entries the entries that its longest jump leaves out.
-    jumps: Vec<usize>,
+    pub(super) jumps: Vec<usize>,
     asks_password: bool,
 }
 
@@ -111,7 +111,7 @@ fn places(text: &[u8], included: &Included<'_>) -> Result<Vec<usize>, NoPlace> {
 }
 
 /// What the lines of a file bring into the auth stack, in their order.
-fn brought<'a>(
+pub(super) fn brought<'a>(
     lines: &'a [Line],
     included: &Included<'_>,
     depth: usize,
@@ -129,7 +129,7 @@ fn brought<'a>(
             found.push(Brought { line, jumps: vec![0], asks_password });
         } else {
             let asks_password = PASSWORD.iter().any(|module| line.loads(module));
-            found.push(Brought { line, jumps: vec![longest_jump(line.control())], asks_password });
+            found.push(Brought { line, jumps: vec![line.longest_jump()], asks_password });
         }
     }
     Ok(found)
@@ -149,12 +149,6 @@ fn inside(
     let brought = brought(&lines, included, depth + 1)?;
     let asks_password = brought.iter().any(|line| line.asks_password);
     Ok((brought.into_iter().flat_map(|line| line.jumps).collect(), asks_password))
-}
-
-/// The most entries that any result of a line leaves out.
-fn longest_jump(control: &str) -> usize {
-    let numbers = control.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
-    numbers.map(|number| number.parse().unwrap_or(usize::MAX / 2)).max().unwrap_or(0)
 }
 
 /// `text` with the last `include` that brings the password made a substack.

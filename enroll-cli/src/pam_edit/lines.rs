@@ -27,6 +27,18 @@ impl Line {
         self.words.get(1).map_or("", String::as_str)
     }
 
+    /// The most entries that any result of it leaves out.
+    pub(super) fn longest_jump(&self) -> usize {
+        let numbers =
+            self.control().split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
+        numbers.map(|number| number.parse().unwrap_or(usize::MAX / 2)).max().unwrap_or(0)
+    }
+
+    /// Whether it has this argument.
+    pub(super) fn has(&self, argument: &str) -> bool {
+        self.words.iter().skip(3).any(|word| word == argument)
+    }
+
     /// The file that takes its place: for `include` and `@include`.
     pub(super) fn includes(&self) -> Option<&str> {
         match (self.words.first()?.as_str(), self.words.get(1), self.words.get(2)) {
@@ -62,8 +74,15 @@ pub(super) fn lines(text: &[u8]) -> Vec<Line> {
     for physical in text.split_inclusive(|byte| *byte == b'\n') {
         end += physical.len();
         let shown = String::from_utf8_lossy(physical);
-        let content = shown.split('#').next().unwrap_or_default().trim_end();
-        if let Some(content) = content.strip_suffix('\\') {
+        let (content, is_commented) = match shown.split_once('#') {
+            Some((content, _)) => (content.trim_end(), true),
+            None => (shown.trim_end(), false),
+        };
+        // As libpam does: what is empty but for a comment ends no line that goes on.
+        if content.is_empty() && !joined.is_empty() {
+            continue;
+        }
+        if let Some(content) = content.strip_suffix('\\').filter(|_| !is_commented) {
             joined.push_str(content);
             joined.push(' ');
             continue;

@@ -49,21 +49,33 @@ auth       include      system-auth
 account    include      system-auth
 ";
 
-/// Adds the line to `text` among the files of both distributions.
-fn added(text: &str) -> Result<Edit, NoPlace> {
-    let files = BTreeMap::from([
+/// The files of both distributions.
+fn files() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
         ("common-auth", DEBIAN_COMMON_AUTH),
         ("system-auth", FEDORA_SYSTEM_AUTH),
         ("password-auth", FEDORA_SYSTEM_AUTH),
         ("common-account", "account required pam_unix.so\n"),
         ("postlogin", "session optional pam_lastlog.so\n"),
         ("loop", "@include loop\n"),
-    ]);
+    ])
+}
+
+fn included(name: &str) -> Option<Vec<u8>> {
+    files().get(name).map(|text| text.as_bytes().to_vec())
+}
+
+fn remove(text: &[u8], scope: Scope, turned: Option<&Turned>) -> Vec<u8> {
+    super::remove(text, scope, turned, &included)
+}
+
+/// Adds the line to `text` among them.
+fn added(text: &str) -> Result<Edit, NoPlace> {
+    let files = files();
     let directory = tempfile::tempdir().unwrap();
     for (name, text) in &files {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
-    let included = |name: &str| files.get(name).map(|text| text.as_bytes().to_vec());
     let flaws = |text: &[u8]| {
         std::fs::write(directory.path().join("it"), text).unwrap();
         crate::pam_change::flaws(directory.path(), "it").unwrap_or_else(|error| vec![error])
@@ -180,11 +192,56 @@ fn whatever_else_was_changed_by_hand_stays() {
 #[test]
 fn on_a_full_disk_one_byte_makes_a_comment_of_it() {
     let mut text = b"auth required pam_unix.so\n  auth required pam_mfa.so \\\n nullok\n".to_vec();
-    let places = comment_out(&text, Scope::Auth);
+    let places = comment_out(&text, Scope::Auth, &included).unwrap();
     assert_eq!(places.len(), 2);
     places.into_iter().for_each(|at| text[at] = b'#');
     assert_eq!(text, b"auth required pam_unix.so\n  #uth required pam_mfa.so \\\n #ullok\n");
     assert_eq!(remove(&text, Scope::All, None), text);
+}
+
+#[test]
+fn a_line_that_a_jump_counts_leaves_one_that_counts_for_nothing() {
+    const NOTHING: &str = "auth [default=ignore] pam_permit.so\n";
+    let without = |before: &str| {
+        let text = format!("{before}auth required pam_mfa.so\nauth required pam_unix.so\n");
+        let left = String::from_utf8(remove(text.as_bytes(), Scope::All, None)).unwrap();
+        let is_counted = left == format!("{before}{NOTHING}auth required pam_unix.so\n");
+        assert!(is_counted || left == format!("{before}auth required pam_unix.so\n"), "{left}");
+        // No byte in its place makes such a line of it.
+        assert_eq!(comment_out(text.as_bytes(), Scope::All, &included).is_none(), is_counted);
+        is_counted
+    };
+    assert!(without("auth [success=1 default=ignore] pam_access.so\n"));
+    assert!(without("auth [success=2 default=ignore] pam_access.so\nauth required pam_env.so\n"));
+    // Nothing of postlogin is for auth, and what cannot be read is not counted on.
+    assert!(without("auth [success=1 default=ignore] pam_access.so\nauth include postlogin\n"));
+    assert!(without("auth [success=1 default=ignore] pam_access.so\n@include missing\n"));
+    assert!(!without("auth [success=1 default=ignore] pam_access.so\nauth required pam_env.so\n"));
+    assert!(!without("auth [success=1 default=ignore] pam_access.so\n@include common-auth\n"));
+    assert!(!without("@include common-auth\n"));
+}
+
+#[test]
+fn a_line_behind_that_takes_the_password_of_ours_is_seen() {
+    let text = |ours: &str, behind: &str| {
+        feeds_another(format!("auth required pam_mfa.so {ours}\n{behind}\n").as_bytes())
+    };
+    assert!(text("forward_pass", "auth required pam_unix.so use_first_pass"));
+    assert!(!text("forward_pass", "auth required pam_unix.so try_first_pass"));
+    assert!(!text("nullok", "auth required pam_unix.so use_first_pass"));
+    assert!(!text("forward_pass", "password required pam_unix.so use_first_pass"));
+}
+
+#[test]
+fn a_line_goes_on_over_comments_and_a_comment_ends_it() {
+    let lines = |text: &str| {
+        let lines = super::lines::lines(text.as_bytes());
+        lines.into_iter().map(|line| text[line.range].to_owned()).collect::<Vec<_>>()
+    };
+    let over = "auth required pam_unix.so \\\n# and\n\n nullok\n";
+    assert_eq!(lines(over), [over]);
+    let (ended, next) = ("auth required pam_unix.so \\ # and\n", "auth required pam_env.so\n");
+    assert_eq!(lines(&format!("{ended}{next}")), [ended, next]);
 }
 
 proptest! {

@@ -90,6 +90,7 @@ impl Etc {
         let mut names: Vec<String> =
             entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
         names.retain(|name| name.ends_with(ending));
+        names.sort_unstable();
         names
     }
 
@@ -244,11 +245,81 @@ fn after_a_reboot_what_is_not_confirmed_is_taken_back_at_once() {
 }
 
 #[test]
+fn a_service_that_includes_another_one_is_not_asked_twice() {
+    let etc = Etc::new();
+    fs::write(etc.service("su"), SUDO).unwrap();
+    fs::write(etc.service("su-l"), "auth include su\nsession optional pam_keyinit.so\n").unwrap();
+    let done = etc.pam(&["enable", "--keep", "--yes", "su-l", "su"]).expect(0);
+    assert!(done.out.contains("su-l asks for a code through another"), "{}", done.out);
+    assert!(etc.content("su").contains(LINE));
+    assert!(!etc.content("su-l").contains("pam_mfa"), "{}", etc.content("su-l"));
+}
+
+#[test]
+fn a_login_shell_that_is_a_service_of_its_own_is_named() {
+    let etc = Etc::new();
+    let said = etc.pam(&["enable", "--keep", "--yes", "sudo"]).expect(0);
+    assert!(!said.err.contains("sudo-i"), "{}", said.err);
+    etc.pam(&["disable", "--yes"]).expect(0);
+    fs::write(etc.service("sudo-i"), SUDO).unwrap();
+    let said = etc.pam(&["enable", "--keep", "--yes", "sudo"]).expect(0);
+    assert!(said.err.contains("`mfa pam enable sudo-i`"), "{}", said.err);
+    etc.pam(&["disable", "--yes"]).expect(0);
+    let both = etc.pam(&["enable", "--keep", "--yes", "sudo", "sudo-i"]).expect(0);
+    assert!(!both.err.contains("login shell"), "{}", both.err);
+}
+
+#[test]
+fn two_names_of_one_file_are_refused() {
+    let etc = Etc::new();
+    symlink("sudo", etc.service("alias")).unwrap();
+    let refused = etc.pam(&["enable", "--keep", "--yes", "sudo", "alias"]).expect(1);
+    assert!(refused.err.contains("alias is another name of"), "{}", refused.err);
+    etc.is_as_before();
+}
+
+#[test]
+fn a_line_that_pam_would_not_read_is_refused() {
+    let etc = Etc::new();
+    let open = "auth required pam_unix.so \\\n# try_first_pass\n";
+    fs::write(etc.service("sshd"), open).unwrap();
+    let refused = etc.pam(&["enable", "--keep", "--yes", "sshd"]).expect(1);
+    assert_eq!(etc.content("sshd"), open, "{}", refused.err);
+    // What a flaw names is a place of this machine.
+    fs::write(etc.service("sshd"), "auth sufficient pam_u2f.so\n@include common-auth\n").unwrap();
+    let refused = etc.pam(&["enable", "--keep", "--yes", "sshd"]).expect(1);
+    let place = format!("{} line 1", etc.service("sshd").display());
+    assert!(refused.err.contains(&place), "{}", refused.err);
+}
+
+#[test]
+fn what_would_leave_nobody_a_password_prompt_is_not_disabled() {
+    let etc = Etc::new();
+    let fed = "auth required pam_mfa.so forward_pass\nauth required pam_unix.so use_first_pass\n";
+    fs::write(etc.service("vsftpd"), fed).unwrap();
+    let refused = etc.pam(&["disable", "--yes", "vsftpd"]).expect(1);
+    assert!(refused.err.contains("use_first_pass"), "{}", refused.err);
+    assert_eq!(etc.content("vsftpd"), fed);
+}
+
+#[test]
+fn keep_does_what_it_can_and_names_the_rest() {
+    let etc = Etc::new();
+    let watch = etc.armed(&["sshd", "sudo"]);
+    etc.pam(&["keep", "sshd"]).expect(0);
+    etc.pam(&["keep", "sshd", "sudo"]).expect(0);
+    assert_eq!(etc.records("kept"), ["sshd.kept", "sudo.kept"]);
+    let refused = etc.pam(&["keep", "other"]).expect(1);
+    assert!(refused.err.contains("other waits for no login"), "{}", refused.err);
+    drop(watch);
+}
+
+#[test]
 fn keep_confirms_and_revert_takes_back_without_waiting() {
     let etc = Etc::new();
     let watch = etc.armed(&["sshd", "sudo"]);
     etc.pam(&["keep", "sshd"]).expect(0);
-    etc.pam(&["keep", "sshd"]).expect(1);
+    etc.pam(&["keep", "sshd"]).expect(0);
     // The other one waits as before.
     let status = etc.pam(&["status", "--json"]).expect(0).json();
     assert_eq!(status[1]["state"], "armed", "{status:?}");

@@ -8,13 +8,11 @@ use crate::console::Console;
 use crate::failure::{Exit, Failure};
 use crate::messages;
 use crate::pam_change::{PamError, Place, Settled, State, Store, Target, asking, file_of, settle};
-use crate::pam_edit::{Scope, remove};
+use crate::pam_edit::{Scope, feeds_another, remove};
 
 /// A service that will ask no more.
 struct Change {
     service: String,
-    /// Of `mfa pam enable`; without it the line was written by hand.
-    state: Option<State>,
     target: Option<Target>,
     before: Vec<u8>,
     after: Vec<u8>,
@@ -30,7 +28,7 @@ pub(super) fn run(
     for change in &changes {
         if let Some(target) = &change.target {
             let diff = diff::unified(&target.path, &change.before, &change.after);
-            console.explain(&diff::coloured(&diff))?;
+            console.show_before_asking(&diff::coloured(&diff), !disable.yes)?;
         }
     }
     if changes.is_empty() {
@@ -39,14 +37,19 @@ pub(super) fn run(
         console.confirm(messages::pam::DISABLE_ASKS)?;
     }
     let _lock = store.lock()?;
+    let mut failed = Vec::new();
     for change in &changes {
-        take_out(change, &store, place, console)?;
+        // The others all the same.
+        if let Err(error) = take_out(change, &store, place, console) {
+            console.warn(&error.to_string());
+            failed.push(change.service.clone());
+        }
     }
     let others = others(place);
     if disable.services.is_empty() && !others.is_empty() {
         console.warn(&messages::pam::disable_others(&others));
     }
-    Ok(Exit::Done)
+    if failed.is_empty() { Ok(Exit::Done) } else { Err(PamError::NotReverted(failed).into()) }
 }
 
 fn planned(disable: &Disable, store: &Store, place: &Place) -> Result<Vec<Change>, Failure> {
@@ -68,7 +71,7 @@ fn change(
     store: &Store,
     place: &Place,
 ) -> Result<Change, Failure> {
-    let state = [State::Armed, State::Kept].into_iter().find(|state| store.has(&service, *state));
+    let state = state_of(store, &service);
     let record = match state {
         Some(state) => store.record(&service, state)?,
         None => None,
@@ -85,14 +88,22 @@ fn change(
         Some((as_it_was, ours)) if ours == before => as_it_was,
         _ => {
             let turned = record.as_ref().and_then(|record| record.turned());
-            remove(&before, Scope::All, turned.as_ref())
+            remove(&before, Scope::All, turned.as_ref(), &place.included())
         }
     };
     if is_named && state.is_none() && before == after {
         let asked_in = asking(&place.services, &service)?.into_iter().next().map(|(_, at)| at);
         return Err(PamError::NotInItsFile { service, asked_in }.into());
     }
-    Ok(Change { service, state, target, before, after })
+    if let Some(target) = target.as_ref().filter(|_| after != before && feeds_another(&before)) {
+        return Err(PamError::FeedsAnother(target.path.clone()).into());
+    }
+    Ok(Change { service, target, before, after })
+}
+
+/// Of `mfa pam enable`; without one the line was written by hand.
+fn state_of(store: &Store, service: &str) -> Option<State> {
+    [State::Armed, State::Kept].into_iter().find(|state| store.has(service, *state))
 }
 
 fn take_out(
@@ -101,9 +112,11 @@ fn take_out(
     place: &Place,
     console: &mut Console,
 ) -> Result<(), Failure> {
-    let Change { service, state, target, before, after } = change;
+    let Change { service, target, before, after } = change;
+    // A login may have confirmed it since it was shown.
+    let state = state_of(store, service);
     let settled = match (state, target) {
-        (Some(state), _) => settle(store, place, service, *state, Scope::All)?,
+        (Some(state), _) => settle(store, place, service, state, Scope::All)?,
         (None, Some(target)) if target.read()? == *before => {
             target.replace(after, false)?;
             Settled::LineRemoved
@@ -133,7 +146,7 @@ fn others(place: &Place) -> Vec<String> {
         .filter(|name| name.parse::<Service>().is_ok() && !name.starts_with("common-"))
         .filter(|name| {
             let text = file_of(place, name).and_then(|target| target.read());
-            text.is_ok_and(|text| remove(&text, Scope::All, None) != text)
+            text.is_ok_and(|text| remove(&text, Scope::All, None, &place.included()) != text)
         })
         .collect();
     found.sort_unstable();

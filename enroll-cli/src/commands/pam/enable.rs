@@ -35,6 +35,9 @@ const SYSTEMD: &str = "run/systemd/system";
 const OF_ALL: [&str; 6] =
     ["system-auth", "password-auth", "fingerprint-auth", "smartcard-auth", "postlogin", "other"];
 
+/// Programs that are another service where they are asked for a login (`sudo -i`, `su -`).
+const LOGINS: [(&str, &str); 2] = [("sudo", "sudo-i"), ("su", "su-l")];
+
 /// How often the unit is started, and how long it may take each time.
 const STARTS: u32 = 10;
 const START_PAUSE: Duration = Duration::from_millis(100);
@@ -75,7 +78,7 @@ pub(super) fn run(
     if machine.is_this && changes.iter().any(|change| change.service == "sshd") {
         sshd_asks(enable, console)?;
     }
-    show(&changes, machine.place, console)?;
+    show(&changes, !enable.yes, machine.place, console)?;
     if !enable.yes {
         console.confirm(messages::pam::ENABLE_ASKS)?;
     }
@@ -88,7 +91,7 @@ pub(super) fn run(
         })
     };
     carry_out(&changes, armed.as_ref(), machine)?;
-    report(&changes, armed.as_ref(), console)?;
+    report(&changes, armed.as_ref(), machine.place, console)?;
     Ok(Exit::Done)
 }
 
@@ -142,9 +145,32 @@ fn planned<'a>(
                 console.warn(&messages::pam::flawed_all_the_same(&flaw));
             }
         }
+        if changes.iter().any(|other| other.target == change.target) {
+            return Err(PamError::SameFile(service.to_owned(), change.target.path).into());
+        }
         changes.push(change);
     }
-    Ok(changes)
+    without_those_that_include_another(changes, machine.place, console)
+}
+
+/// A service that includes another one of them would ask twice: the other's line is enough.
+fn without_those_that_include_another<'a>(
+    mut changes: Vec<Change<'a>>,
+    place: &Place,
+    console: &mut Console,
+) -> Result<Vec<Change<'a>>, Failure> {
+    let Some(first) = changes.first() else { return Ok(changes) };
+    let texts: Vec<(&str, &[u8])> =
+        changes.iter().map(|change| (change.service, change.edit.after.as_slice())).collect();
+    let lines = Trial::new(place, first.service)?.lines_of_all(&texts)?;
+    let mut lines = lines.into_iter();
+    let (kept, left_out): (Vec<_>, Vec<_>) =
+        changes.drain(..).partition(|_| lines.next().is_none_or(|lines| lines < 2));
+    for change in left_out {
+        let told = Told::new(change.service, "asks_already");
+        told.tell(&messages::pam::asks_through_another(change.service), console)?;
+    }
+    Ok(kept)
 }
 
 fn change<'a>(
@@ -154,9 +180,8 @@ fn change<'a>(
     place: &Place,
 ) -> Result<Change<'a>, PamError> {
     let before = target.read()?;
-    let included = |name: &str| std::fs::read(place.services.join(name)).ok();
     let trial = Trial::new(place, service)?;
-    let edit = add(&before, options, &included, &|text| trial.flaws(text))
+    let edit = add(&before, options, &place.included(), &|text| trial.flaws(text))
         .map_err(|why| PamError::NoPlace { service: service.to_owned(), why })?;
     Ok(Change { service, target, before, edit })
 }
@@ -165,7 +190,12 @@ fn sshd_asks(enable: &Enable, console: &mut Console) -> Result<(), PamError> {
     match sshd::look() {
         Sshd::Asks => {}
         Sshd::AsksButForKeys => console.note(messages::pam::KEYS_ALONE),
-        Sshd::Unknown(error) => console.warn(&messages::pam::sshd_unknown(&error)),
+        Sshd::Unknown(error) if enable.force => {
+            console.warn(&messages::pam::sshd_unknown(&error));
+        }
+        Sshd::Unknown(error) => {
+            return Err(PamError::Sshd(vec![messages::pam::sshd_unknown(&error)]));
+        }
         Sshd::Unfit(reasons) if enable.force => {
             reasons.iter().for_each(|reason| console.warn(reason));
         }
@@ -174,13 +204,18 @@ fn sshd_asks(enable: &Enable, console: &mut Console) -> Result<(), PamError> {
     Ok(())
 }
 
-fn show(changes: &[Change<'_>], place: &Place, console: &mut Console) -> Result<(), Failure> {
+fn show(
+    changes: &[Change<'_>],
+    asks: bool,
+    place: &Place,
+    console: &mut Console,
+) -> Result<(), Failure> {
     for change in changes {
         if change.target.path != place.services.join(change.service) {
             console.note(&messages::pam::linked(change.service, &change.target.path));
         }
         let diff = diff::unified(&change.target.path, &change.before, &change.edit.after);
-        console.explain(&diff::coloured(&diff))?;
+        console.show_before_asking(&diff::coloured(&diff), asks)?;
         if change.edit.turned.is_some() {
             console.note(&messages::pam::turned(change.service));
         }
@@ -211,7 +246,9 @@ fn carry_out(
         if store.has(change.service, State::Armed) {
             return Err(PamError::IsArmed(change.service.to_owned()).into());
         }
-        if change.target.read()? != change.before {
+        // Nor has another one begun to ask that it includes.
+        let is_asking = !asking(&place.services, change.service)?.is_empty();
+        if is_asking || change.target.read()? != change.before {
             return Err(PamError::ChangedMeanwhile(change.target.path.clone()).into());
         }
     }
@@ -286,6 +323,7 @@ fn systemctl(verb: &str) -> bool {
 fn report(
     changes: &[Change<'_>],
     armed: Option<&Armed>,
+    place: &Place,
     console: &mut Console,
 ) -> Result<(), Failure> {
     for Change { service, target, before, edit } in changes {
@@ -305,6 +343,14 @@ fn report(
     }
     if armed.is_some() {
         console.explain(messages::pam::REBOOT)?;
+    }
+    for (service, login) in LOGINS {
+        if changes.iter().any(|change| change.service == service)
+            && file_of(place, login).is_ok()
+            && asking(&place.services, login).is_ok_and(|lines| lines.is_empty())
+        {
+            console.warn(&messages::pam::another_service(service, login));
+        }
     }
     Ok(())
 }

@@ -15,19 +15,33 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let store = Store::open(place)?;
     let _lock = store.lock()?;
-    for service in named_or_armed(services, &store)? {
+    let (armed, others) = named_or_armed(services, &store)?;
+    for service in armed {
         keep(&store, place, &service)?;
         Told::new(&service, "kept").tell(&messages::pam::kept(&service), console)?;
     }
-    Ok(Exit::Done)
+    // A login may have confirmed it a moment ago.
+    let (kept, others): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|service| store.has(service, State::Kept));
+    for service in kept {
+        Told::new(&service, "kept").tell(&messages::pam::kept(&service), console)?;
+    }
+    if others.is_empty() { Ok(Exit::Done) } else { Err(PamError::NothingArmed(others).into()) }
 }
 
-/// Those named, each of which must wait, or all that do.
-pub(super) fn named_or_armed(services: &[Service], store: &Store) -> Result<Vec<String>, PamError> {
+/// Those that wait, of those named or of all; and those named that do not.
+pub(super) fn named_or_armed(
+    services: &[Service],
+    store: &Store,
+) -> Result<(Vec<String>, Vec<String>), PamError> {
     let armed = store.services(State::Armed)?;
-    let named: Vec<String> = services.iter().map(|service| service.as_str().to_owned()).collect();
-    if armed.is_empty() || named.iter().any(|service| !armed.contains(service)) {
-        return Err(PamError::NothingArmed);
+    if services.is_empty() {
+        return if armed.is_empty() {
+            Err(PamError::NothingArmed(Vec::new()))
+        } else {
+            Ok((armed, Vec::new()))
+        };
     }
-    Ok(if named.is_empty() { armed } else { named })
+    let named = services.iter().map(|service| service.as_str().to_owned());
+    Ok(named.partition(|service| armed.contains(service)))
 }

@@ -17,7 +17,8 @@ pub(super) fn run(
     let store = Store::open(place)?;
     let _lock = store.lock()?;
     let mut failed = Vec::new();
-    for service in named_or_armed(services, &store)? {
+    let (armed, others) = named_or_armed(services, &store)?;
+    for service in armed {
         match settle(&store, place, &service, State::Armed, Scope::Auth) {
             Ok(settled) => {
                 let told =
@@ -31,5 +32,9 @@ pub(super) fn run(
             }
         }
     }
-    if failed.is_empty() { Ok(Exit::Done) } else { Err(PamError::NotReverted(failed).into()) }
+    match (failed.is_empty(), others.is_empty()) {
+        (false, _) => Err(PamError::NotReverted(failed).into()),
+        (true, false) => Err(PamError::NothingArmed(others).into()),
+        (true, true) => Ok(Exit::Done),
+    }
 }

@@ -41,11 +41,17 @@ pub(super) fn look() -> Sshd {
 fn of(settings: &str, line_of: impl Fn(&str) -> Option<String>) -> Sshd {
     let is_off =
         |keyword: &&str| settings.lines().any(|line| line.trim_end() == format!("{keyword} no"));
-    let reasons: Vec<String> = ["usepam", "kbdinteractiveauthentication"]
+    let mut reasons: Vec<String> = ["usepam", "kbdinteractiveauthentication"]
         .into_iter()
         .filter(is_off)
         .map(|keyword| messages::pam::sshd_setting(keyword, line_of(keyword).as_deref()))
         .collect();
+    let methods = settings.lines().find_map(|line| line.strip_prefix("authenticationmethods "));
+    let asks = |methods: &str| methods == "any" || methods.contains("keyboard-interactive");
+    if let Some(methods) = methods.map(str::trim).filter(|methods| !asks(methods)) {
+        let place = line_of("authenticationmethods");
+        reasons.push(messages::pam::sshd_methods(methods, place.as_deref()));
+    }
     let has = |setting: &str| settings.lines().any(|line| line.trim_end() == setting);
     match reasons.is_empty() {
         false => Sshd::Unfit(reasons),
@@ -125,6 +131,23 @@ mod tests {
         assert!(reasons[0].contains("line of usepam"), "{reasons:?}");
         assert!(reasons[1].contains("line of kbdinteractiveauthentication"), "{reasons:?}");
         assert!(matches!(settings("yes", "no"), Sshd::Unfit(reasons) if reasons.len() == 1));
+    }
+
+    #[test]
+    fn methods_without_a_dialogue_never_ask() {
+        let of = |methods: &str| {
+            let settings = format!(
+                "usepam yes\nkbdinteractiveauthentication yes\npubkeyauthentication yes\n\
+                 authenticationmethods {methods}\n"
+            );
+            super::of(&settings, |_| None)
+        };
+        assert_eq!(of("publickey,keyboard-interactive:pam"), Sshd::Asks);
+        assert_eq!(of("any"), Sshd::AsksButForKeys);
+        for methods in ["publickey", "publickey,password", "password"] {
+            let Sshd::Unfit(reasons) = of(methods) else { panic!("{methods}") };
+            assert!(reasons[0].contains(methods), "{reasons:?}");
+        }
     }
 
     #[test]

@@ -107,6 +107,8 @@ impl Watch<'_> {
                     confirmed.extend(found);
                 }
                 Err(error) => {
+                    // Read anew from the beginning: what was found in the part is not lost.
+                    self.trails.remove(&socket);
                     if !self.is_lost {
                         console.warn(&messages::pam::without_daemon(&error.to_string()));
                     }
@@ -117,7 +119,7 @@ impl Watch<'_> {
         confirmed
     }
 
-    fn keep(&self, service: &str, user: &str, console: &mut Console) {
+    fn keep(&mut self, service: &str, user: &str, console: &mut Console) {
         let kept = self.store.lock().and_then(|_lock| {
             // Not where somebody else settled it in between.
             match self.store.has(service, State::Armed) {
@@ -128,7 +130,11 @@ impl Watch<'_> {
         match kept {
             Ok(true) => console.note(&messages::pam::confirmed(service, user)),
             Ok(false) => {}
-            Err(error) => console.warn(&format!("{service}: {error}")),
+            Err(error) => {
+                console.warn(&format!("{service}: {error}"));
+                // The login is found again at the next look.
+                self.trails.clear();
+            }
         }
     }
 
