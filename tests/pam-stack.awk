@@ -11,6 +11,7 @@ NF == 0 { next }
     group = $1
     sub(/^-/, "", group)
     n = ++lines[group]
+    if ($0 ~ /pam_mfa\.so/) code[group] = n
     if (match($0, /(success|default)=[0-9]+/)) {
         split(substr($0, RSTART, RLENGTH), jump, "=")
         target[group, n] = n + jump[2]
@@ -21,6 +22,10 @@ END {
         split(where, at, SUBSEP)
         if (target[where] > lines[at[1]] - (at[1] == "auth")) {
             print at[1] " line " at[2] " jumps behind the last one"
+            bad = 1
+        }
+        if (at[2] < code[at[1]] && target[where] >= code[at[1]]) {
+            print at[1] " line " at[2] " jumps over the code"
             bad = 1
         }
     }

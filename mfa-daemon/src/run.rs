@@ -162,10 +162,11 @@ fn shut_in(
     // Whole directories: a file that an editor puts into another's place is read by a reload.
     let group = Some(settings.config.exchange.group.as_str()).filter(|name| name.starts_with('/'));
     let files = [Some(source.path.as_path()), group.map(Path::new)].into_iter().flatten();
-    let directories = files.filter_map(|file| {
-        let directory = std::path::absolute(file).ok()?.parent()?.to_owned();
-        directory.exists().then_some(directory)
-    });
+    // Where a link leads counts as well.
+    let directories = files
+        .flat_map(|file| [std::path::absolute(file).ok(), std::fs::canonicalize(file).ok()])
+        .flatten()
+        .filter_map(|file| Some(file.parent()?.to_owned()).filter(|directory| directory.exists()));
     let places = Places { written, read: directories.collect() };
     let confined = sandbox::confine(&places).map_err(StartError::Sandbox)?;
     if !confined.files {

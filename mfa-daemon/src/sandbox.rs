@@ -4,7 +4,7 @@
 //!
 //! Landlock leaves it its state and its socket to write, and no program to run. A filter of system
 //! calls takes the rest that a daemon of this kind never needs; below systemd the unit's own, which
-//! is stricter, is there already. Both hold for the calling thread and those that it starts, so
+//! is stricter, is there already and may allow no other. Both hold for the calling thread and those that it starts, so
 //! [`confine`] comes before the first of them.
 
 use std::collections::BTreeMap;
@@ -113,7 +113,7 @@ pub struct Confined {
 /// Whose filter of system calls is in force.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Calls {
-    /// It was there before: systemd's.
+    /// Only the one that was there before, systemd's, which lets no other be added.
     Given,
     /// The daemon's.
     Own,
@@ -156,11 +156,12 @@ impl std::error::Error for SandboxError {}
 pub fn confine(places: &Places) -> Result<Confined, SandboxError> {
     nix::sys::prctl::set_no_new_privs().map_err(SandboxError::Privileges)?;
     let files = confine_files(places)?;
-    let calls = if is_filtered().map_err(SandboxError::Status)? {
-        Calls::Given
-    } else {
-        refuse_calls().map_err(SandboxError::Calls)?;
-        Calls::Own
+    let given = is_filtered().map_err(SandboxError::Status)?;
+    let calls = match refuse_calls() {
+        Ok(()) => Calls::Own,
+        // The unit's filter lets no other be added.
+        Err(_) if given => Calls::Given,
+        Err(error) => return Err(SandboxError::Calls(error)),
     };
     Ok(Confined { files, calls })
 }

@@ -224,6 +224,9 @@ pub fn make_directories(database: &Path, source: &KeySource) -> Result<Vec<PathB
             .create(directory)
             .map_err(|error| StoreError::Directory(directory.to_owned(), error))?;
         made.push(directory.to_owned());
+        // Where a link leads counts as well.
+        let real = fs::canonicalize(file).ok().and_then(|real| real.parent().map(Path::to_owned));
+        made.extend(real);
     }
     Ok(made)
 }
