@@ -5,6 +5,7 @@
 mod control;
 mod dispatch;
 mod flaw;
+mod modules;
 mod options;
 mod read;
 mod role;
@@ -12,6 +13,7 @@ mod text;
 
 pub(crate) use control::{Action, Code};
 pub(crate) use flaw::{Flaw, flaws, flaws_where};
+pub(crate) use modules::module_directories;
 pub(crate) use read::{Entry, Group, Line, Services, StackError, read, read_from};
 pub(crate) use role::{Role, role};
 

@@ -56,8 +56,29 @@ pub(crate) type Included<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 pub(super) struct Brought<'a> {
     pub(super) line: &'a Line,
     /// For each of its entries the entries that its longest jump leaves out.
-    pub(super) jumps: Vec<usize>,
+    jumps: Vec<usize>,
     asks_password: bool,
+}
+
+/// How far jumps reach, in entries, and how many entries there are so far.
+#[derive(Default)]
+pub(super) struct Reach {
+    reached: usize,
+    entries: usize,
+}
+
+impl Reach {
+    pub(super) fn goes_past(&mut self, brings: &Brought<'_>) {
+        for jump in &brings.jumps {
+            self.entries += 1;
+            self.reached = self.reached.max(self.entries + jump);
+        }
+    }
+
+    /// Whether a jump passes over what comes next.
+    pub(super) fn is_further(&self) -> bool {
+        self.reached > self.entries
+    }
 }
 
 /// `text` with a line with these options. `flaws` tells what is wrong with a stack that begins with the
@@ -93,17 +114,13 @@ fn places(text: &[u8], included: &Included<'_>) -> Result<Vec<usize>, NoPlace> {
     let password =
         brought.iter().rposition(|line| line.asks_password).ok_or(NoPlace::NoPassword)?;
     let mut places = Vec::new();
-    // How far jumps reach, in entries; and how many entries there are so far.
-    let (mut reached, mut entries) = (0, 0);
+    let mut reach = Reach::default();
     for (number, brings) in brought.iter().enumerate() {
-        for jump in &brings.jumps {
-            entries += 1;
-            reached = reached.max(entries + jump);
-        }
+        reach.goes_past(brings);
         let end = brings.line.range.end;
         // What follows a backslash at the end of the file would belong to that line.
         let is_open = text.get(..end).is_some_and(|head| head.trim_ascii_end().ends_with(b"\\"));
-        if number >= password && reached <= entries && !is_open {
+        if number >= password && !reach.is_further() && !is_open {
             places.push(end);
         }
     }

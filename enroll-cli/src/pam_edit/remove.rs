@@ -2,7 +2,7 @@
 //! A file without the module's lines, everything else as it is.
 
 use super::Turned;
-use super::add::{Included, brought};
+use super::add::{Included, Reach, brought};
 use super::lines::{Line, lines};
 
 /// Which lines go.
@@ -69,15 +69,10 @@ fn is_counted(lines: &[Line], number: usize, included: &Included<'_>) -> bool {
     let Ok(brought) = brought(lines, included, 0) else {
         return lines.iter().take(number).any(|line| line.is_auth() && line.longest_jump() > 0);
     };
-    // As in `places`: how far jumps reach, in entries; and how many entries there are so far.
-    let (mut reached, mut entries) = (0, 0);
-    for brings in brought.iter().take_while(|brings| brings.line.range != line.range) {
-        for jump in &brings.jumps {
-            entries += 1;
-            reached = reached.max(entries + jump);
-        }
-    }
-    reached > entries
+    let mut reach = Reach::default();
+    let before = brought.iter().take_while(|brings| brings.line.range != line.range);
+    before.for_each(|brings| reach.goes_past(brings));
+    reach.is_further()
 }
 
 /// The bytes of `text` that make comments of those lines, each by one byte: for a disk without room for

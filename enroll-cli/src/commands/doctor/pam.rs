@@ -11,11 +11,8 @@ use super::finding::{Check, Finding, Mend, Severity};
 use crate::messages::doctor as messages;
 use crate::pam_stack::{
     self, Entry, Flaw, Group, Line, MODULE, Role, Services, StackError, flaws_where, lines,
-    module_lines, role,
+    module_directories, module_lines, role,
 };
-
-/// Where PAM has its modules, below the library directories of the distributions.
-const LIBRARIES: [&str; 4] = ["lib", "lib64", "usr/lib", "usr/lib64"];
 
 /// The services that log somebody in or unlock a screen. Of those that are installed and ask for no code
 /// it is said; others are looked at where they ask.
@@ -355,23 +352,4 @@ fn is_part(name: &str) -> bool {
 /// The first line of the module with `enroll`.
 fn enrolling(stack: &[Entry]) -> Option<&Line> {
     lines(stack).into_iter().find(|line| line.is(MODULE) && line.has("enroll"))
-}
-
-/// `security` of every library directory and of every architecture below it.
-fn module_directories(root: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = Vec::new();
-    for library in LIBRARIES {
-        let library = root.join(library);
-        let mut directories = vec![library.join("security")];
-        let below = std::fs::read_dir(&library).into_iter().flatten().flatten();
-        directories.extend(below.map(|entry| entry.path().join("security")));
-        for directory in directories {
-            // /lib is /usr/lib today.
-            let Ok(real) = directory.canonicalize() else { continue };
-            if !found.contains(&real) {
-                found.push(real);
-            }
-        }
-    }
-    found
 }

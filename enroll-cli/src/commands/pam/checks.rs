@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What must be well before a login may depend on it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -12,17 +12,14 @@ use crate::arguments::Enable;
 use crate::daemon::PATIENCE;
 use crate::failure::Failure;
 use crate::pam_change::PamError;
-use crate::pam_stack::MODULE;
-
-/// Where PAM has its modules, below the library directories of the distributions.
-const LIBRARIES: [&str; 4] = ["lib", "lib64", "usr/lib", "usr/lib64"];
+use crate::pam_stack::{MODULE, module_directories};
 
 /// The bytes of an ELF file that say for which machine it is: class and byte order, kind, machine.
 const ELF_HEADER: usize = 20;
 
 /// The module is there, and for this machine.
 pub(super) fn module(root: &Path) -> Result<(), PamError> {
-    let directories = directories(root);
+    let directories = module_directories(root);
     let found: Vec<PathBuf> = directories
         .iter()
         .map(|directory| directory.join(MODULE))
@@ -34,19 +31,6 @@ pub(super) fn module(root: &Path) -> Result<(), PamError> {
         Some(_) if found.iter().any(|path| own.is_some() && machine_of(path) == own) => Ok(()),
         Some(first) => Err(PamError::ModuleUnfit(first.clone())),
     }
-}
-
-/// `security` of every library directory and of every architecture below it.
-fn directories(root: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for library in LIBRARIES {
-        let library = root.join(library);
-        let below = fs::read_dir(&library).into_iter().flatten().flatten();
-        found.push(library.join("security"));
-        found.extend(below.map(|entry| entry.path().join("security")));
-    }
-    found.retain(|directory| directory.is_dir());
-    found
 }
 
 /// Class and byte order, and the machine.
@@ -86,6 +70,8 @@ fn caller() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
