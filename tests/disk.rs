@@ -99,8 +99,9 @@ fn on_a_disk_that_became_read_only_everybody_is_denied_with_the_reason_and_nothi
     daemon.import(&users);
     let stack = Stack::module(&daemon.socket(), "");
     let (before, after) = users.split_at(10);
-    for user in before {
-        assert_eq!(login(&stack, &user.name, &user.code_now()), "PAM_SUCCESS");
+    let spent: Vec<_> = before.iter().map(|user| (user, user.code_now())).collect();
+    for (user, code) in &spent {
+        assert_eq!(login(&stack, &user.name, code), "PAM_SUCCESS");
     }
     let pid = daemon.pid();
     disk.break_down();
@@ -120,8 +121,8 @@ fn on_a_disk_that_became_read_only_everybody_is_denied_with_the_reason_and_nothi
     assert!(refusal.contains("Read-only file system") || refusal.contains("readonly"), "{refusal}");
     disk.remount("rw");
     daemon.restart();
-    for user in before {
-        assert_eq!(login(&stack, &user.name, &user.code_now()), "PAM_AUTH_ERR", "{}", user.name);
+    for (user, code) in &spent {
+        assert_eq!(login(&stack, &user.name, code), "PAM_AUTH_ERR", "{}", user.name);
     }
     for user in after {
         assert_eq!(login(&stack, &user.name, &user.next_code()), "PAM_SUCCESS", "{}", user.name);

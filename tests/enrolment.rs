@@ -79,15 +79,16 @@ fn the_token_that_the_first_login_shows_opens_the_next_one_and_so_does_a_recover
     let mut prompted = at_first_code(&stack, &[]);
     let alice = token_on(prompted.printed());
     assert!(prompted.printed().contains('\u{2588}'), "a QR code: {}", prompted.printed());
-    prompted.type_in(&alice.code_now());
+    let (code, next) = (alice.code_now(), alice.next_code());
+    prompted.type_in(&code);
     let first = prompted.answer("");
     succeeded(&first);
     let codes = recovery_codes(&first);
     assert_eq!(codes.len(), 10, "{first:?}");
 
-    let spent = host(&stack, &PLAIN).answer(&alice.code_now()).run();
+    let spent = host(&stack, &PLAIN).answer(&code).run();
     assert_eq!(spent.authenticated(), "PAM_AUTH_ERR");
-    let next = host(&stack, &PLAIN).answer(&alice.next_code()).run();
+    let next = host(&stack, &PLAIN).answer(&next).run();
     assert_eq!(next.authenticated(), "PAM_SUCCESS");
     assert_eq!(next.result("acct_mgmt"), "PAM_SUCCESS");
     let recovered = host(&stack, &PLAIN).answer(codes.first().copied().unwrap_or_default()).run();

@@ -60,9 +60,10 @@ fn no_stack_lets_in_whom_the_daemon_did_not_accept() {
         let hung = login(&stack, &user.name, &user.code_now());
         assert_ne!(hung.authenticated(), "PAM_SUCCESS", "{name}: daemon hangs");
         daemon.signal("CONT");
-        let right = login(&stack, &user.name, &user.code_now());
+        let code = user.code_now();
+        let right = login(&stack, &user.name, &code);
         assert_eq!(right.authenticated(), "PAM_SUCCESS", "{name}: right code");
-        let again = login(&stack, &user.name, &user.code_now());
+        let again = login(&stack, &user.name, &code);
         assert_ne!(again.authenticated(), "PAM_SUCCESS", "{name}: spent code");
     }
     daemon.kill();
