@@ -58,8 +58,9 @@ fn show_and_audit_tell_what_happened_to_a_user_and_nothing_of_others() {
     let bob = machine.enrolled("bob", "bob.token");
     let wrong = wrong_code(&alice);
     machine.run(&["verify", "--user", "alice", &wrong]).expect(1);
-    machine.run(&["verify", "--user", "alice", &code(&alice, 1)]).expect(0);
-    machine.run(&["verify", "--user", "alice", &code(&alice, 1)]).expect(1);
+    let next = code(&alice, 1);
+    machine.run(&["verify", "--user", "alice", &next]).expect(0);
+    machine.run(&["verify", "--user", "alice", &next]).expect(1);
     machine.run(&["verify", "--user", "bob", &code(&bob, 1)]).expect(0);
     machine.run(&["admin", "unlock", "alice"]).expect(0);
 
