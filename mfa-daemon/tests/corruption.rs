@@ -63,6 +63,7 @@ fn a_flipped_bit_in_a_row_is_found_by_name_and_costs_that_user_alone() {
     assert_eq!((&sound["users"], &sound["damaged"]), (&json!(USERS), &json!(0)));
     assert_eq!((&sound["names"], &sound["faults"]), (&json!([]), &json!([])));
     wait_for(&trial, "the store is sound");
+    trial.end(Signal::SIGTERM);
     let database = rusqlite::Connection::open(trial.path("state/mfa.db")).unwrap();
     let sealed = "SELECT sealed FROM user WHERE name = 'user0007'";
     let mut sealed: Vec<u8> = database.query_row(sealed, [], |row| row.get(0)).unwrap();
@@ -70,13 +71,11 @@ fn a_flipped_bit_in_a_row_is_found_by_name_and_costs_that_user_alone() {
     let flip = "UPDATE user SET sealed = ?1 WHERE name = 'user0007'";
     assert_eq!(database.execute(flip, [sealed]).unwrap(), 1);
     drop(database);
+    trial.run();
     let found = check(&trial);
     assert_eq!((&found["damaged"], &found["names"]), (&json!(1), &json!(["user0007"])));
     assert_eq!(trial.verify("user0007", &code(0))["type"], "unavailable");
     assert_eq!(trial.verify("user0008", &code(0))["type"], "accepted");
-
-    trial.end(Signal::SIGTERM);
-    trial.run();
     wait_for(&trial, "damaged: every login of this user is denied");
     assert!(trial.log().contains("user0007"));
     assert_eq!(trial.verify("user0007", &code(1))["type"], "unavailable");
@@ -185,11 +184,11 @@ fn a_page_of_the_trail_that_is_lost_keeps_nobody_out_and_the_rest_of_it_is_told(
 
 #[test]
 fn a_page_of_the_trail_that_is_lost_while_logins_go_on_is_passed_over() {
-    let trial = with_users();
+    let mut trial = with_users();
     let path = trial.path("state/mfa.db");
-    let database = rusqlite::Connection::open(&path).unwrap();
-    database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    drop(database);
+    // All of it is in the database then, and nothing in the log.
+    trial.end(Signal::SIGTERM);
+    trial.run();
     let content = fs::read(&path).unwrap();
     let empty = b"{}                     ";
     let places = |page: &[u8]| page.windows(empty.len()).filter(|found| found == empty).count();

@@ -35,6 +35,7 @@ fn tried(released: Released) -> Trial {
     trial
 }
 
+/// For a moment in which no daemon runs: it has its database for itself.
 fn open(trial: &Trial) -> Connection {
     Connection::open(trial.path("state/mfa.db")).unwrap()
 }
@@ -156,6 +157,7 @@ fn a_second_start_changes_nothing() {
         assert!(trial.end(Signal::SIGTERM).success());
         let before = rows(&open(&trial));
         trial.run();
+        assert!(trial.end(Signal::SIGTERM).success());
         assert_eq!(rows(&open(&trial)), before);
     }
 }
@@ -168,13 +170,17 @@ fn a_migration_that_fails_half_way_leaves_the_old_database_and_succeeds_later() 
         let before = rows(&database);
         // What comes after the users cannot be made.
         database.execute_batch("CREATE TABLE audit (broken TEXT) STRICT").unwrap();
+        drop(database);
         let refusal = trial.refusal();
         assert!(refusal.contains("audit already exists"), "{refusal}");
+        let database = open(&trial);
         assert_eq!((schema(&database), rows(&database)), (released.schema, before));
         database.execute_batch("DROP TABLE audit").unwrap();
+        drop(database);
         trial.run();
-        assert_eq!(schema(&database), CURRENT);
         phone_opens(released, &trial);
+        trial.end(Signal::SIGTERM);
+        assert_eq!(schema(&open(&trial)), CURRENT);
     }
 }
 
@@ -186,6 +192,7 @@ fn a_row_that_is_not_even_text_keeps_nobody_else_out() {
         database
             .execute_batch("UPDATE user SET record = CAST(x'7bff7d' AS TEXT) WHERE name = 'bob'")
             .unwrap();
+        drop(database);
         trial.run();
         assert_eq!(trial.verify("bob", "123456")["type"], "unavailable");
         phone_opens(released, &trial);
@@ -199,12 +206,12 @@ fn a_start_that_is_refused_for_its_key_leaves_the_old_schema() {
         let (key, away) = (trial.path("state/master.key"), trial.path("away"));
         std::fs::rename(&key, &away).unwrap();
         assert!(trial.refusal().contains("master key"));
-        let database = open(&trial);
-        assert_eq!(schema(&database), released.schema);
+        assert_eq!(schema(&open(&trial)), released.schema);
         std::fs::rename(&away, &key).unwrap();
         trial.run();
-        assert_eq!(schema(&database), CURRENT);
         phone_opens(released, &trial);
+        trial.end(Signal::SIGTERM);
+        assert_eq!(schema(&open(&trial)), CURRENT);
     }
 }
 
@@ -212,20 +219,20 @@ fn a_start_that_is_refused_for_its_key_leaves_the_old_schema() {
 fn a_newer_schema_and_a_foreign_database_are_refused_untouched() {
     for released in RELEASED {
         let mut trial = tried(released);
-        let database = open(&trial);
-        let before = rows(&database);
-        let set = |name: &str, value: i64| database.pragma_update(None, name, value).unwrap();
+        let before = rows(&open(&trial));
+        let set = |name: &str, value: i64| open(&trial).pragma_update(None, name, value).unwrap();
         for version in [CURRENT + 1, 0, -1] {
             set("user_version", version);
             let refusal = trial.refusal();
             assert!(refusal.contains(&format!("schema {version}")), "{refusal}");
             set("user_version", released.schema);
-            assert_eq!(rows(&database), before);
+            assert_eq!(rows(&open(&trial)), before);
         }
-        let ours = database.pragma_query_value(None, "application_id", |row| row.get(0)).unwrap();
+        let ours = |row: &rusqlite::Row| row.get(0);
+        let ours = open(&trial).pragma_query_value(None, "application_id", ours).unwrap();
         set("application_id", 7);
         assert!(trial.refusal().contains(&format!("schema {}", released.schema)));
-        assert_eq!(rows(&database), before);
+        assert_eq!(rows(&open(&trial)), before);
         set("application_id", ours);
         trial.run();
         phone_opens(released, &trial);
@@ -245,13 +252,15 @@ fn many_users_are_migrated_all() {
                  JOIN user ON name = 'alice'",
             )
             .unwrap();
+        drop(database);
         trial.run();
-        assert_eq!(names(&database).len(), kept + 1_234);
         let status = trial.ask(json!({"type": "status", "user": "user0777"}));
         assert_eq!(status["tokens"].as_array().map(Vec::len), Some(2), "{status}");
         let page: Value = trial.ask(json!({"type": "admin_list", "limit": 3}));
         assert_eq!(page["users"][0]["tokens"].as_array().map(Vec::len), Some(2), "{page}");
         phone_opens(released, &trial);
+        trial.end(Signal::SIGTERM);
+        assert_eq!(names(&open(&trial)).len(), kept + 1_234);
     }
 }
 

@@ -101,10 +101,10 @@ fn killed_at_many_moments_of_a_rekey_nobody_is_kept_out_and_no_code_opens_twice(
     assert_eq!((&state["damaged"], state.get("interrupted")), (&json!(0), None), "{state}");
     assert_ne!(fs::read(trial.path("state/master.key")).unwrap(), old);
     assert!(!trial.path("state/master.key.next").exists());
+    trial.end(Signal::SIGTERM);
     let (rows, file) = marks(&trial);
     assert_eq!(rows, [file]);
 
-    trial.end(Signal::SIGTERM);
     trial.run();
     for n in 0..USERS {
         // The step may have moved on since: a code of before is spent where a later one was.

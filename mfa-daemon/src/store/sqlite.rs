@@ -3,7 +3,10 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
-use std::path::Path;
+use std::ffi::CStr;
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use tracing::error;
 
 use super::mark::Mark;
+use super::open::beside;
 use super::{Listed, StoreError, Unfit, guard, migration, recovery_key, ring, row};
 use crate::audit::Event;
 use crate::keyring::Keyring;
@@ -30,11 +34,19 @@ const OLDEST_SCHEMA: i64 = 1;
 /// "mfad", so that file(1) and a wrong path are told apart (`PRAGMA application_id`).
 const APPLICATION: i64 = 0x6d66_6164;
 
+/// How the live database is opened: for this process alone, with the index of the log in its memory and not
+/// in a file, for which a full disk would have no room at start. It also saves the calls that lock it.
+const LIVE: &CStr = c"unix-excl";
+/// How a copy is opened.
+const COPY: &CStr = c"unix";
+
 /// Pages in the log at which SQLite begins a checkpoint.
 const CHECKPOINT_PAGES: i64 = 300;
 /// Pages of the log that are reserved: the group of changes that is committed at that moment adds
 /// to them.
 const LOG_PAGES: i64 = 600;
+/// Bytes before the first page of a log, <https://www.sqlite.org/fileformat2.html#walformat>.
+const LOG_HEADER: usize = 32;
 /// Bytes of the disk that an import leaves: enough for the log, and for the database to take in what
 /// stands in it.
 const ROOM: u64 = 8 << 20;
@@ -74,12 +86,14 @@ impl Blank {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_EXRESCODE;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
-        let connection = connect(path, flags)?;
+        let connection = connect(path, flags, LIVE)?;
         // Longer than any commit of ours, shorter than a login waits.
         connection.busy_timeout(Duration::from_secs(3))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        // The last connection would remove the log, and with it what it keeps of a full disk.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "cell_size_check", true)?;
         Self { connection }.of_known_schema(create)
@@ -93,7 +107,7 @@ impl Blank {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_EXRESCODE;
-        let connection = connect(path, flags)?;
+        let connection = connect(path, flags, COPY)?;
         // Whoever made it may have put anything into it.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
@@ -210,8 +224,8 @@ pub(super) const USERS: &str = "CREATE TABLE user (
 
 /// Opens a file. What does not fit SQLite's caches stays in memory: the daemon has no other directory
 /// than that of the database to write to, and what is in there is counted upon.
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open_with_flags(path, flags)?;
+fn connect(path: &Path, flags: OpenFlags, vfs: &CStr) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags_and_vfs(path, flags, vfs)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
 }
@@ -235,8 +249,9 @@ impl Sqlite {
     /// [`StoreError`].
     pub(super) fn open_reader(path: &Path, keys: Arc<Keyring>) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = connect(path, flags)?;
+        let connection = connect(path, flags, LIVE)?;
         connection.busy_timeout(Duration::from_secs(3))?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(Self { connection, keys, mark: Cell::default(), lost: HashSet::new() })
     }
@@ -427,15 +442,56 @@ impl Sqlite {
 
     /// Grows the write-ahead log beforehand by more than a checkpoint leaves in it, so that commits
     /// overwrite it in place: they change no file size, which makes them quicker, and they need no
-    /// space, which lets logins go on where a disk is full.
+    /// space, which lets logins go on where a disk is full. What an earlier start has left of it is used
+    /// again, from its beginning: so a start needs no space either.
     ///
     /// # Errors
     /// [`StoreError`].
     pub(super) fn reserve_log(&self) -> Result<(), StoreError> {
+        self.empty_log()?;
+        let page = u64::try_from(pragma(&self.connection, "page_size")?).unwrap_or(0);
+        let reserved = u64::try_from(LOG_PAGES).unwrap_or(0).saturating_mul(page);
+        let log = fs::metadata(self.log_path()).map_or(0, |log| log.len());
+        if log >= reserved && self.has_free_pages()? {
+            return Ok(());
+        }
         self.begin()?;
         self.reserve_pages()?;
         self.commit()?;
-        Ok(self.connection.execute_batch("PRAGMA wal_checkpoint(RESTART);")?)
+        self.empty_log().map(drop)
+    }
+
+    /// Takes all of the log into the database, so that the next change begins it anew; says whether that
+    /// was possible, which a reader keeps it from.
+    fn empty_log(&self) -> Result<bool, StoreError> {
+        let mut checkpoint = self.connection.prepare("PRAGMA wal_checkpoint(RESTART)")?;
+        Ok(checkpoint.query_row([], |row| {
+            Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+        })?)
+    }
+
+    /// Leaves a database that stands for itself, and a log that says nothing: it stays for the room that
+    /// it holds, and beside another database, as a backup that somebody copies here, it must change nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the log counts then, as after a crash.
+    pub(super) fn settle(&self) -> Result<(), StoreError> {
+        if !self.empty_log()? {
+            return Ok(());
+        }
+        let path = self.log_path();
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .and_then(|log| {
+                log.write_all_at(&[0; LOG_HEADER], 0)?;
+                log.sync_data()
+            })
+            .map_err(|error| StoreError::Directory(path, error))
+    }
+
+    fn log_path(&self) -> PathBuf {
+        beside(Path::new(self.connection.path().unwrap_or_default()), "-wal")
     }
 
     /// Has as many free pages in the database, inside a transaction: records become longer with use.
@@ -456,8 +512,11 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError`].
     pub(super) fn restore_pages(&self) -> Result<(), StoreError> {
-        let free = pragma(&self.connection, "freelist_count")?;
-        if free < LOG_PAGES / 2 { self.reserve_pages() } else { Ok(()) }
+        if self.has_free_pages()? { Ok(()) } else { self.reserve_pages() }
+    }
+
+    fn has_free_pages(&self) -> Result<bool, StoreError> {
+        Ok(pragma(&self.connection, "freelist_count")? >= LOG_PAGES / 2)
     }
 
     /// Whether the disk has room for more than logins.

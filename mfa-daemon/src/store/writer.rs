@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mfa_proto::UserName;
 use mfa_proto::audit::AuditEvent;
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::mark::MarkFile;
 use super::sqlite::{Blank, Sqlite};
@@ -187,6 +187,9 @@ impl Loop {
                 release(committed);
             }
             self.progress.rests();
+        }
+        if let Some(Err(error)) = self.store.as_ref().map(Sqlite::settle) {
+            warn!(%error, "the log of the database was not taken in; the next start does it");
         }
     }
 
