@@ -14,6 +14,7 @@ use crate::audit::Attempted;
 use crate::caller;
 use crate::clock_sync::ClockWatch;
 use crate::config::Config;
+use crate::exchanges::Exchanges;
 use crate::metrics::Metrics;
 use crate::policy::due;
 use crate::policy::grace::Graces;
@@ -57,8 +58,8 @@ pub struct Daemon {
     pub uptime: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Exchanges computed at the same time: their arithmetic must not take both cores from logins.
-    pub exchanges: tokio::sync::Semaphore,
+    /// Where the arithmetic of exchanges is done: it must not take both cores from logins.
+    pub exchanges: Exchanges,
     /// What concerns all rows, an import, a restore, a new master key, at the same time: one.
     pub imports: Arc<tokio::sync::Semaphore>,
     /// How far the new master key has come.

@@ -11,6 +11,8 @@ pub mod check;
 pub mod clock_sync;
 pub mod config;
 pub mod daemon;
+pub mod exchanges;
+pub mod guests;
 pub mod keyring;
 pub mod limits;
 pub mod log;

@@ -20,6 +20,8 @@ use crate::arguments::Arguments;
 use crate::clock_sync::{ClockWatch, clock_state};
 use crate::config::{Source, StoreUrl};
 use crate::daemon::{CLOCK_FLOOR, Daemon, Settings};
+use crate::exchanges::Exchanges;
+use crate::guests::Guests;
 use crate::master_key::KeySource;
 use crate::messages::start as messages;
 use crate::policy::rule::Rule;
@@ -30,9 +32,6 @@ use crate::socket::{self, Listening, Passed, SocketError};
 use crate::store::{self, Moment, StoreError};
 use crate::systemd::{self, Watched};
 use crate::{log, metrics, server};
-
-/// Exchanges that are computed at once; the other core is for logins.
-const EXCHANGE_WORKERS: usize = 1;
 
 /// Why the daemon does not run.
 #[derive(Debug)]
@@ -125,6 +124,9 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
     let queue = listening.queue();
     let for_metrics = metrics_listener(listening.take_metrics(), config.metrics.listen.get());
     let (listener, _removal) = listening.split();
+    let exchanges =
+        Exchanges::start().map_err(|error| StartError::System(messages::NO_THREAD, error))?;
+    let guests = Guests::start().map_err(|error| StartError::System(messages::NO_THREAD, error))?;
     let daemon = Arc::new(Daemon {
         settings: RwLock::new(Arc::new(settings)),
         reloading: tokio::sync::Mutex::default(),
@@ -137,12 +139,12 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
         clock,
         uptime,
         metrics,
-        exchanges: tokio::sync::Semaphore::new(EXCHANGE_WORKERS),
+        exchanges,
         imports: Arc::new(tokio::sync::Semaphore::new(1)),
         rekey: std::sync::Mutex::default(),
     });
     daemon.clock_watch.look(uptime());
-    runtime.block_on(serve(listener, queue, for_metrics, daemon, signals))
+    runtime.block_on(serve(listener, queue, for_metrics, daemon, guests, signals))
 }
 
 /// Leaves the daemon its own files and no program to run. Comes before any thread is started: it
@@ -243,6 +245,7 @@ async fn serve(
     queue: Queue,
     for_metrics: Option<std::net::TcpListener>,
     daemon: Arc<Daemon>,
+    guests: Guests,
     mut signals: Signals,
 ) -> Result<(), StartError> {
     let system = |error| StartError::System(messages::NOT_LISTENING, error);
@@ -260,7 +263,7 @@ async fn serve(
     tokio::spawn(async move { renewing.resume_rekey(oneself()).await });
     let watched = Watched::by_systemd(daemon.store.progress())
         .map_err(|error| StartError::System(messages::NO_WATCHDOG, error))?;
-    let serving = tokio::spawn(server::serve(listener, queue, daemon, stopped, watched));
+    let serving = tokio::spawn(server::serve(listener, queue, daemon, stopped, watched, guests));
     systemd::tell(&[NotifyState::Ready]);
     info!(version = env!("CARGO_PKG_VERSION"), "ready");
     tokio::select! {

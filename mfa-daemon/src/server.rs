@@ -14,7 +14,9 @@ use tokio::time::timeout;
 use tracing::{debug, error, warn};
 use zeroize::Zeroizing;
 
+use crate::caller;
 use crate::daemon::Daemon;
+use crate::guests::Guests;
 use crate::limits::{Limits, Slot};
 use crate::messages::refusals;
 use crate::requests::{self, Connection};
@@ -52,6 +54,7 @@ pub async fn serve(
     daemon: Arc<Daemon>,
     mut stop: watch::Receiver<bool>,
     mut watched: Watched,
+    guests: Guests,
 ) {
     let limits = Limits::default();
     let mut connections = JoinSet::new();
@@ -68,7 +71,12 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => admit(stream, &limits, &mut connections, &daemon, &stop),
+            Ok((stream, _)) => {
+                if !admit(stream, &limits, &mut connections, &guests, &daemon, &stop) {
+                    // A row of those that are turned away must not stand before a login's question.
+                    tokio::task::yield_now().await;
+                }
+            }
             Err(error) => {
                 error!(%error, "cannot accept a connection; waiting before the next try");
                 tokio::time::sleep(BACK_OFF).await;
@@ -79,38 +87,46 @@ pub async fn serve(
     // What stands in the queue of a socket that goes away was promised a daemon, too.
     if queue == Queue::Ends {
         while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
-            admit(stream, &limits, &mut connections, &daemon, &stop);
+            admit(stream, &limits, &mut connections, &guests, &daemon, &stop);
         }
     }
     drop(listener);
-    let drained = timeout(DRAIN, async { while connections.join_next().await.is_some() {} });
+    let drained = timeout(DRAIN, async {
+        let own = async { while connections.join_next().await.is_some() {} };
+        tokio::join!(own, guests.end());
+    });
     if drained.await.is_err() {
         warn!(left = connections.len(), "stopped with requests unfinished");
     }
 }
 
-/// Serves a connection, if its peer has a place left.
+/// Serves a connection, if its peer has a place left. Whether it has a login's place.
 fn admit(
     stream: UnixStream,
     limits: &Limits,
     connections: &mut JoinSet<()>,
+    guests: &Guests,
     daemon: &Arc<Daemon>,
     stop: &watch::Receiver<bool>,
-) {
+) -> bool {
     let peer = match Peer::of(&stream) {
         Ok(peer) => peer,
         Err(error) => {
             warn!(%error, "a connection without credentials");
-            return;
+            return false;
         }
     };
-    match limits.admit(peer.uid) {
-        Some(slot) => {
-            let (daemon, stop) = (Arc::clone(daemon), stop.clone());
-            connections.spawn(converse(stream, peer, daemon, stop, slot));
-        }
-        None => turn_away(&stream, peer),
+    let Some(slot) = limits.admit(peer.uid) else {
+        turn_away(&stream, peer);
+        return false;
+    };
+    let (daemon, stop) = (Arc::clone(daemon), stop.clone());
+    if caller::is_root(peer) {
+        connections.spawn(converse(stream, peer, daemon, stop, slot));
+        return true;
     }
+    guests.receive(stream, move |stream| converse(stream, peer, daemon, stop, slot));
+    false
 }
 
 /// Tells a peer with too many connections so, if that is possible without waiting.

@@ -18,6 +18,8 @@ pub(crate) const DISK_READ_ONLY: &str = "mfa-daemon cannot keep this: the disk o
      read-only; the kernel's log may say why (journalctl -k). Try again when it can be written";
 pub(crate) const TOO_MANY_CONNECTIONS: &str =
     "you have too many connections to mfa-daemon; try again later";
+pub(crate) const TOO_MANY_EXCHANGES: &str =
+    "you have begun too many exchanges with mfa-daemon; try again in a minute";
 pub(crate) const OTHERS_TURN: &str =
     "an import, a backup, a restore or a new master key is under way; try again when it has ended";
 

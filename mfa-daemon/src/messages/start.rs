@@ -2,6 +2,7 @@
 //! Why the daemon does not start: what follows is the system's own word.
 
 pub(crate) const NO_EVENT_LOOP: &str = "cannot start the event loop";
+pub(crate) const NO_THREAD: &str = "cannot start a thread";
 pub(crate) const NO_WATCHDOG: &str = "cannot start the watchdog";
 pub(crate) const NO_SIGNALS: &str = "cannot catch signals";
 pub(crate) const NOT_LISTENING: &str = "cannot listen";

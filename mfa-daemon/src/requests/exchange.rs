@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::{Connection, enroll, unavailable};
 use crate::daemon::Daemon;
+use crate::exchanges::NotComputed;
 use crate::messages::refusals;
 use crate::session::{Exchange, KeyLifetime, NewKeys, Open, Rekey, SESSION_ID_BYTES, Subject};
 
@@ -169,8 +170,7 @@ fn rekey_finish(
     Ok(new_keys)
 }
 
-/// The daemon's half of an exchange: some milliseconds of arithmetic, away from the event loop, and
-/// no more of them at once than there are permits.
+/// The daemon's half of an exchange: some milliseconds of arithmetic, away from the event loop.
 async fn respond(
     daemon: &Daemon,
     peer: Peer,
@@ -179,16 +179,16 @@ async fn respond(
     client_public: Blob,
     client_nonce: Blob,
 ) -> Result<(Box<ServerExchange>, ServerReply), ErrorAnswer> {
-    let _worker =
-        daemon.exchanges.acquire().await.map_err(|error| unavailable(&error, "exchange"))?;
     let (group, user, id) = (subject.group.clone(), subject.user.clone(), subject.id);
-    let computed = tokio::task::spawn_blocking(move || {
+    let computed = daemon.exchanges.compute(peer, (daemon.uptime)(), move || {
         let binding = Binding { purpose, user: user.as_str(), uid: peer.uid };
         let (public, nonce) = (client_public.as_bytes(), client_nonce.as_bytes());
         ServerExchange::respond(&group, &binding, public, nonce, &id, &mut SysRng)
-    })
-    .await
-    .map_err(|error| unavailable(&error, "exchange"))?;
+    });
+    let computed = computed.await.map_err(|error| match error {
+        NotComputed::TooMany => busy(refusals::TOO_MANY_EXCHANGES),
+        NotComputed::Stopping => unavailable(&error, "exchange"),
+    })?;
     let (exchange, reply) = computed.map_err(|error| {
         warn!(user = %subject.user, purpose, peer_uid = peer.uid, peer_pid = peer.pid, %error,
             "key exchange refused");
@@ -217,6 +217,10 @@ fn seal(open: &mut Open, answer: &SealedAnswer) -> Result<Sealed, ErrorAnswer> {
         seq: message.seq,
         ciphertext: Blob::new(message.ciphertext),
     })
+}
+
+fn busy(what: &str) -> ErrorAnswer {
+    ErrorAnswer { code: ErrorCode::Busy, message: what.to_owned() }
 }
 
 fn failed(what: &str) -> ErrorAnswer {

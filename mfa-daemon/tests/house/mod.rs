@@ -19,6 +19,8 @@ use mfa_crypto::{Binding, ClientExchange, Confirm, Group, Moving, OtpUri, Sessio
 use mfa_daemon::clock_sync::{ClockState, ClockWatch};
 use mfa_daemon::config::{Config, Source, StoreUrl};
 use mfa_daemon::daemon::{Daemon, Settings};
+use mfa_daemon::exchanges::Exchanges;
+use mfa_daemon::guests::Guests;
 use mfa_daemon::policy::record::Record;
 use mfa_daemon::requests::{self, Connection};
 use mfa_daemon::server::{self, Queue};
@@ -106,7 +108,7 @@ impl House {
             clock: || NOW.get(),
             uptime: || UPTIME.get(),
             metrics,
-            exchanges: tokio::sync::Semaphore::new(1),
+            exchanges: Exchanges::start().unwrap(),
             imports: Arc::new(tokio::sync::Semaphore::new(1)),
             rekey: std::sync::Mutex::default(),
         });
@@ -121,6 +123,7 @@ impl House {
                 Arc::clone(&daemon),
                 stopped,
                 Watched::by_nobody(),
+                Guests::start().unwrap(),
             ));
         }
         Self { runtime, daemon, stop, lock, home }
