@@ -2,7 +2,7 @@
 //! Accepting connections and serving each: limits, deadlines, frames, a clean stop.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mfa_proto::frame::{self, HEADER_LEN};
 use mfa_proto::{ErrorAnswer, ErrorCode, Peer, Request};
@@ -191,15 +191,10 @@ async fn respond(
     connection: &mut Connection,
     payload: Result<Zeroizing<Vec<u8>>, frame::FrameError>,
 ) -> Option<(Zeroizing<Vec<u8>>, bool)> {
-    let arrived = Instant::now();
     let request = payload.and_then(|payload| frame::decode::<Request>(&payload));
     let answered = match request {
         Ok(request) => {
-            let is_code = matches!(request.body, Request::Verify(_));
             let answer = requests::answer(daemon, connection, request.id, request.body).await;
-            if is_code {
-                daemon.metrics.answered(arrived.elapsed());
-            }
             answer.map(|bytes| (bytes, true))
         }
         Err(error) => {

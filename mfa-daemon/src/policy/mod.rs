@@ -9,6 +9,7 @@ pub mod guard;
 pub mod lockout;
 pub mod login;
 pub mod near;
+pub mod pad;
 pub mod pending;
 pub mod record;
 pub(crate) mod recovery;

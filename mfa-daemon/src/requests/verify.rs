@@ -3,6 +3,7 @@
 
 use mfa_proto::login::{Accepted, Verify, VerifyAnswer};
 use mfa_proto::{ErrorAnswer, Peer};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::{begin, unavailable};
@@ -10,11 +11,27 @@ use crate::caller;
 use crate::daemon::{Asked, Checked, Count, Daemon};
 use crate::policy::lockout::Lock;
 use crate::policy::login::{By, Decision, Success};
+use crate::policy::pad;
 
 /// So many recovery codes are few: whoever has no more is told.
 const FEW: u8 = 3;
 
 pub(super) async fn verify(
+    daemon: &Daemon,
+    peer: Peer,
+    verify: Verify,
+) -> Result<VerifyAnswer, ErrorAnswer> {
+    let arrived = Instant::now();
+    let answer = decide(daemon, peer, verify).await;
+    daemon.metrics.answered(arrived.elapsed());
+    if !matches!(answer, Ok(VerifyAnswer::Accepted(_))) {
+        // On a timer: whoever is refused holds nothing but his connection.
+        tokio::time::sleep_until(arrived + pad::leaves(arrived.elapsed())).await;
+    }
+    answer
+}
+
+async fn decide(
     daemon: &Daemon,
     peer: Peer,
     Verify { user, code, origin }: Verify,
