@@ -69,16 +69,38 @@ impl Trial {
 
     /// The same with something in its environment.
     pub(crate) fn run_with(&mut self, environment: &[(&str, &Path)]) {
-        let log = fs::OpenOptions::new().append(true).create(true).open(self.path("log")).unwrap();
+        let log = self.log_file();
+        assert!(self.try_run_with(environment, log), "no start: {}", self.log());
+    }
+
+    /// The same with its log somewhere else.
+    pub(crate) fn run_logging_to(&mut self, log: impl Into<Stdio>) {
+        assert!(self.try_run_with(&[], log), "no start");
+    }
+
+    /// Starts the daemon, which may end before it answers; says whether it does answer.
+    pub(crate) fn try_run(&mut self) -> bool {
+        let log = self.log_file();
+        self.try_run_with(&[], log)
+    }
+
+    fn log_file(&self) -> fs::File {
+        fs::OpenOptions::new().append(true).create(true).open(self.path("log")).unwrap()
+    }
+
+    fn try_run_with(&mut self, environment: &[(&str, &Path)], log: impl Into<Stdio>) -> bool {
         let mut child =
             self.command().envs(environment.iter().copied()).stderr(log).spawn().unwrap();
         let until = Instant::now() + Duration::from_secs(20);
         while UnixStream::connect(self.path("run/mfa.sock")).is_err() {
-            assert!(child.try_wait().unwrap().is_none(), "no start: {}", self.log());
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
             assert!(Instant::now() < until, "not ready: {}", self.log());
             std::thread::sleep(Duration::from_millis(5));
         }
         self.running = Some(child);
+        true
     }
 
     /// Runs the daemon where it is expected to end by itself.
