@@ -9,6 +9,8 @@ mod mark;
 mod migration;
 mod obstacle;
 mod open;
+#[cfg(test)]
+mod plan;
 mod reader;
 mod recovery_key;
 mod rekey;
