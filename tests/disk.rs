@@ -89,6 +89,70 @@ fn on_a_full_disk_a_thousand_users_log_in_and_a_thousand_replays_are_refused() {
     assert_eq!(daemon.pid(), pid);
 }
 
+#[test]
+fn a_daemon_starts_on_a_disk_that_is_full_to_the_last_block_after_a_stop_and_after_a_kill() {
+    let disk = Disk::of_mib(48);
+    let mut daemon = Daemon::start_on(&disk.path());
+    let users = accounts(60);
+    daemon.import(&users);
+    let stack = Stack::module(&daemon.socket(), "");
+    disk.fill();
+    let mut spent = Vec::new();
+    for (round, some) in users.chunks(20).enumerate() {
+        match round {
+            1 => daemon.stop(),
+            _ => daemon.kill(),
+        }
+        daemon.restart();
+        for user in some {
+            let code = user.code_now();
+            assert_eq!(login(&stack, &user.name, &code), "PAM_SUCCESS", "{round} {}", user.name);
+            spent.push((&user.name, code));
+        }
+        for (name, code) in &spent {
+            assert_ne!(login(&stack, name, code), "PAM_SUCCESS", "{round} {name}");
+        }
+    }
+    assert_eq!(disk.free_blocks(), 0);
+    let (code, said) = mfa(&daemon, &["admin", "list"]);
+    assert_eq!(code, Some(0), "{said}");
+    disk.empty();
+    daemon.stop();
+    daemon.restart();
+    let user = daemon.account("later");
+    assert_eq!(login(&stack, &user.name, &user.code_now()), "PAM_SUCCESS");
+}
+
+/// As of a directory with too many small files of somebody else: there is room, and no file can be made.
+#[test]
+fn on_a_disk_without_a_free_inode_people_log_in_and_a_start_succeeds() {
+    let disk = Disk::of_mib(48);
+    let mut daemon = Daemon::start_on(&disk.path());
+    let users = accounts(20);
+    daemon.import(&users);
+    let stack = Stack::module(&daemon.socket(), "");
+    let crowd = disk.path().join("crowd");
+    std::fs::create_dir(&crowd).expect("a directory");
+    let files = (0..).take_while(|n| std::fs::File::create(crowd.join(n.to_string())).is_ok());
+    assert!(files.count() > 1_000);
+    let (before, after) = users.split_at(10);
+    for user in before {
+        assert_eq!(login(&stack, &user.name, &user.code_now()), "PAM_SUCCESS", "{}", daemon.log());
+    }
+    let home = tempfile::tempdir().expect("a private directory");
+    let to = home.path().join("backup").display().to_string();
+    assert_ne!(mfa(&daemon, &["admin", "backup", &to]).0, Some(0), "it needs a file");
+    daemon.stop();
+    daemon.restart();
+    for user in after {
+        assert_eq!(login(&stack, &user.name, &user.code_now()), "PAM_SUCCESS", "{}", daemon.log());
+    }
+    std::fs::remove_dir_all(&crowd).expect("files to be removed");
+    assert_eq!(mfa(&daemon, &["admin", "backup", &to]).0, Some(0));
+    let later = daemon.account("later");
+    assert_eq!(login(&stack, &later.name, &later.code_now()), "PAM_SUCCESS");
+}
+
 /// The kernel makes a disk read-only in which it finds an error.
 #[test]
 fn on_a_disk_that_became_read_only_everybody_is_denied_with_the_reason_and_nothing_spent_comes_back()
@@ -218,4 +282,30 @@ fn after_an_error_of_the_disk_the_answer_is_no_and_the_next_code_opens() {
             );
         }
     }
+}
+
+/// What is read comes from SQLite's memory or the kernel's as long as it can: so there is more than fits, and
+/// each login is somebody else's.
+#[test]
+fn after_an_error_of_reading_the_answer_is_no_and_the_next_code_opens() {
+    let daemon = Daemon::start();
+    let stack = Stack::module(&daemon.socket(), "");
+    let users: Vec<_> = (0..12_000).map(|at| Account::hotp(&format!("user{at:05}"))).collect();
+    daemon.import(&users);
+    let mut denied = Vec::new();
+    for (n, user) in users.iter().step_by(1_000).enumerate() {
+        let when = if n == 0 { "65535" } else { "1" };
+        let first =
+            failing(&daemon, "pread64", "EIO", when, || login(&stack, &user.name, &user.code(0)));
+        // It may have been read already; then it opens.
+        let expected = if first == "PAM_SUCCESS" { "PAM_AUTH_ERR" } else { "PAM_SUCCESS" };
+        assert!(first == "PAM_SUCCESS" || n > 0, "{first}: {}", daemon.log());
+        assert_eq!(login(&stack, &user.name, &user.code(0)), expected, "{first} {}", daemon.log());
+        assert_eq!(login(&stack, &user.name, &user.code(1)), "PAM_SUCCESS", "{first}");
+        if first != "PAM_SUCCESS" {
+            denied.push(first);
+        }
+    }
+    assert!(!denied.is_empty(), "no read has failed");
+    assert!(denied.iter().all(|result| result == "PAM_AUTHINFO_UNAVAIL"), "{denied:?}");
 }

@@ -8,6 +8,7 @@
     reason = "this is test code outside of test functions"
 )]
 
+mod databases;
 mod trial;
 
 use std::fs;
@@ -17,6 +18,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use databases::{RELEASED, Released};
 use mfa_crypto::{Algorithm, Digits, Secret, base32_decode, hotp};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -115,11 +117,18 @@ fn code_of(secret: &[u8], steps: u64) -> String {
 /// Has `act` happen while the daemon is killed at each call of each thread, until one that it does not
 /// come to any more; after each of them `check` looks at the next start, given what `act` was told.
 fn at_each_call<R>(act: impl Fn(&Trial) -> R, check: impl Fn(&mut Trial, R, &str)) {
-    let prepared = prepared();
+    at_each_call_on(&prepared(), act, check);
+}
+
+fn at_each_call_on<R>(
+    prepared: &Trial,
+    act: impl Fn(&Trial) -> R,
+    check: impl Fn(&mut Trial, R, &str),
+) {
     for thread in THREADS {
         let mut killed = 0;
         for call in (1..).step_by(stride()) {
-            let mut trial = again(&prepared);
+            let mut trial = again(prepared);
             let mut strace = kill_at(&trial, thread, call);
             let told = act(&trial);
             let dead = trial.is_dead();
@@ -243,4 +252,80 @@ fn killed_at_any_call_of_an_import_all_of_it_counts_or_nothing() {
             assert!(opens(trial, "two", &code(1)), "{case}");
         },
     );
+}
+
+#[test]
+fn killed_at_any_call_of_a_login_by_recovery_code_it_opens_once_at_most() {
+    let mut prepared = prepared();
+    prepared.run();
+    let provision = json!({"type": "login_provision", "user": "carol",
+        "origin": {"service": "test"}, "proof": {"by": "nothing"}});
+    let secret = prepared.ask(provision)["secret"].as_str().unwrap().to_owned();
+    let secret = base32_decode(&secret).unwrap().expose().to_vec();
+    let confirmed = prepared.ask(json!({"type": "login_confirm", "user": "carol",
+        "token": "default", "origin": {"service": "test"}, "code": code_of(&secret, 0)}));
+    let codes = confirmed["recovery_codes"].as_array().unwrap().clone();
+    prepared.end(Signal::SIGTERM);
+    let recovery = |at: usize| verify("carol", codes[at].as_str().unwrap());
+    at_each_call_on(
+        &prepared,
+        |trial| ask(trial, recovery(0)),
+        |trial, answer, case| {
+            let accepted = answer.is_some_and(|answer| answer["type"] == "accepted");
+            let again = trial.ask(recovery(0))["type"] == "accepted";
+            assert!(!(accepted && again), "{case}: it opened twice");
+            assert_ne!(trial.ask(recovery(0))["type"], "accepted", "{case}: it is spent by now");
+            assert_eq!(trial.ask(recovery(1))["type"], "accepted", "{case}: {}", trial.log());
+        },
+    );
+}
+
+/// An old database where a daemon finds it.
+fn old(released: Released) -> Trial {
+    let trial = Trial::prepare("[exchange]\ngroup = \"ffdhe2048\"\n");
+    assert!(released.made() < now());
+    released.put(&trial.path("state"));
+    trial
+}
+
+/// The writes of a migration are some thousands to the log, one like the other: of these there is a kill in
+/// every two hundredth, of the other calls that change something in every seventh.
+#[test]
+fn killed_at_any_call_of_a_migration_everybody_goes_on_and_nobody_is_taken_for_put_back() {
+    let calls = [
+        ("openat,fsync,fdatasync,ftruncate,unlink,unlinkat,rename,mkdir,write", 7),
+        ("pwrite64", 211),
+    ];
+    for released in RELEASED {
+        for (calls, every) in calls {
+            let mut killed = 0;
+            for call in (1..).step_by(every * stride()) {
+                let mut trial = old(released);
+                let inject = format!("inject={calls}:signal=KILL:when={call}");
+                let strace = ["strace", "-D", "-o", "/dev/null", "-e", &inject, "--"];
+                trial.under = strace.map(str::to_owned).to_vec();
+                let came_up = trial.try_run();
+                trial.under.clear();
+                if came_up {
+                    trial.end(Signal::SIGKILL);
+                }
+                let case = format!("schema {}, {calls}, call {call}", released.schema);
+                trial.run();
+                let phone = released.token("alice", "phone");
+                let shown = trial::code_of(&phone);
+                assert!(opens(&trial, "alice", &shown), "{case}: {}", trial.log());
+                assert!(!opens(&trial, "alice", &shown), "{case}");
+                // A store that is taken for put back makes these void; one was used before.
+                let left = trial.ask(json!({"type": "status", "user": "alice"}));
+                let shown = released.recovery("alice").len();
+                assert_eq!(left["recovery_codes_left"], shown - 1, "{case}: {}", trial.log());
+                if came_up {
+                    break;
+                }
+                killed += 1;
+                assert!(call < 20_000, "{case}: it does not come to an end");
+            }
+            assert!(killed > 2, "{calls}: killed {killed} times only");
+        }
+    }
 }

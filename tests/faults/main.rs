@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What of the fault catalogue is not for every run: `make test-faults`.
 
+#![expect(clippy::expect_used, reason = "test code")]
+
+mod many;
+mod seals;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 

@@ -83,7 +83,9 @@ impl Account {
         (0..).map(|n| format!("{n:06}")).find(|code| !good.contains(code)).unwrap_or_default()
     }
 
-    pub(crate) fn as_import(&self) -> ImportedToken {
+    /// As an import brings it.
+    #[must_use]
+    pub fn as_import(&self) -> ImportedToken {
         ImportedToken {
             user: UserName::new(&self.name).expect("a name"),
             name: None,

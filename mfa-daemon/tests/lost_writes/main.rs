@@ -20,6 +20,7 @@ mod trace;
 mod trial;
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -125,9 +126,25 @@ fn broken(
     broken
 }
 
-/// So many crashes: a third anywhere, a third right before a sync, a third right after an answer. What each
-/// of them breaks.
+/// So many crashes, shared among the processors, and what each of them breaks.
 fn crash(history: &History, count: usize, seed: u64) -> Vec<String> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let now = trial::now();
+    std::thread::scope(|scope| {
+        let some = |n: usize| {
+            let share = count / threads + usize::from(n < count % threads);
+            scope.spawn(move || {
+                house::set_clock(now);
+                crash_some(history, share, seed.wrapping_add(n as u64))
+            })
+        };
+        let running: Vec<_> = (0..threads).map(some).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// A third of them anywhere, a third right before a sync, a third right after an answer.
+fn crash_some(history: &History, count: usize, seed: u64) -> Vec<String> {
     let mut random = Random(seed);
     let all = |wanted: fn(&Op) -> bool| -> Vec<usize> {
         (0..history.ops.len()).filter(|at| wanted(&history.ops[*at])).collect()
@@ -188,7 +205,6 @@ fn after_a_power_cut_at_any_moment_nothing_that_was_answered_is_lost_and_nothing
     let (logins, count) = (figure("MFA_CRASH_LOGINS", 400), figure("MFA_CRASHES", 60));
     let history = history::record(logins, &[]);
     assert!(history.logins >= logins, "{}", history.logins);
-    house::set_clock(trial::now());
     let syncs = history.ops.iter().filter(|op| matches!(op, Op::Sync { .. })).count();
     assert!(syncs > 100, "{syncs} syncs");
     let found = crash(&history, count, seed());
@@ -201,7 +217,6 @@ fn after_a_power_cut_at_any_moment_nothing_that_was_answered_is_lost_and_nothing
 fn on_a_disk_that_ignores_syncs_spent_codes_are_fresh_after_a_power_cut() {
     let ignored = ["-e", "inject=fsync,fdatasync:retval=0"];
     let history = history::record(200, &ignored);
-    house::set_clock(trial::now());
     let found = crash(&history, 30, seed());
     let lost = |what: &str| found.iter().filter(|found| found.contains(what)).count();
     println!("fresh again {}, lost {}", lost("is fresh again"), lost("is lost"));
