@@ -16,6 +16,7 @@ mod recovery_key;
 mod rekey;
 mod restore;
 mod ring;
+mod room;
 mod row;
 mod sqlite;
 mod staging;
