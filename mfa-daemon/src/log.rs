@@ -31,8 +31,3 @@ pub fn start(level: LevelFilter, journal: bool) {
         registry.with(layer).init();
     }
 }
-
-/// What the log says when it is taken again.
-fn lines_lost(count: u64) -> String {
-    format!("{count} lines of this log were lost: for a while nothing took them")
-}

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Whose wrong codes count, what takes the count back, and what survives a backup that is put back.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "this is test code outside of test functions"
-)]
+#![expect(clippy::indexing_slicing, reason = "this is test code outside of test functions")]
 
 mod house;
 

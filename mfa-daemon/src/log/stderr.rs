@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::lines_lost;
+use crate::messages::lines_lost;
 
 /// What a pipe takes whole when it is ready (`PIPE_BUF`, pipe(7)).
 const WHOLE: usize = 4096;

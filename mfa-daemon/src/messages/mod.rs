@@ -9,3 +9,8 @@
 pub(crate) mod configuration;
 pub(crate) mod refusals;
 pub(crate) mod start;
+
+/// What the log says when it is taken again.
+pub(crate) fn lines_lost(count: u64) -> String {
+    format!("{count} lines of this log were lost: for a while nothing took them")
+}
