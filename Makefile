@@ -57,9 +57,10 @@ advisories: ## known holes in the dependencies
 fmt: ## formats the Rust sources
 	cargo fmt --all
 
-bench: ## against google_authenticator and pam_oath
+# BENCH="--only alone crowds", --strict, --quick: see tests/bench/__main__.py.
+bench: ## against google_authenticator, pam_oath, OpenSSL and the limit; at most ten minutes
 	@tests/prepare bench
-	@tests/bench
+	@python3 -B tests/bench $(BENCH)
 
 bench-params: build ## safe primes against openssl dhparam; some five minutes
 	@tests/bench-params

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! How long logins take: `pam-bench CONFDIR SERVICE FILE [--least DIRECTORY]`, where each line of
-//! FILE is a user and the code for him, with a space between. One login after the other, each a
-//! transaction of its own. Prints a line for each with two numbers: the microseconds from
-//! `pam_start` to `pam_end`, as every login program pays for them, and those of `pam_authenticate`
-//! alone. Fails at the first who is not let in.
+//! How long logins take: `pam-bench CONFDIR SERVICE FILE [--least SOCKET] [--together]`, where each
+//! line of FILE is a user and the code for him, with a space between. One login after the other, each
+//! a transaction of its own. Prints a line for each: the nanoseconds from `pam_start` to `pam_end`, as
+//! every login program pays for them, those of `pam_authenticate` alone, and the result. Fails at the
+//! first who is not let in.
 //!
 //! `--least` adds to each `pam_authenticate` what a module cannot do without where another process
-//! must remember that the code is spent: two questions, each on a fresh connection, and before the
-//! second answer one durable write of a page to a file in DIRECTORY.
+//! must remember that the code is spent: two questions to `least-daemon`, each on a fresh connection.
+//!
+//! `--together` is for several of these programs at once: it says `ready`, waits until its standard
+//! input ends, and goes on where somebody is not let in. A first line tells when it began and ended,
+//! in nanoseconds since 1970.
 //!
 //! A line that a module logs costs one datagram, as where a syslog runs. Where none does, libc would
 //! write the lines of google_authenticator to the console, which is slow.
@@ -15,18 +18,20 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 use std::ffi::{CString, c_char, c_int};
-use std::fs::File;
 use std::io::{BufWriter, Read, Write};
-use std::os::unix::fs::FileExt;
-use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Instant, UNIX_EPOCH};
 use std::{env, fs, io, thread};
 
+use least::{BEGIN, MESSAGE, VERIFY};
 use pam_host::{Answer, Call, Conversation, Transaction, result_name};
 
+#[path = "../least.rs"]
+#[expect(dead_code, unreachable_pub, reason = "the daemon uses all of it")]
+mod least;
 // Not by way of the library, which has another stand-in for syslog(3).
 #[path = "../pam_host.rs"]
 #[expect(dead_code, unreachable_pub, reason = "the tests use all of it")]
@@ -44,106 +49,115 @@ impl Conversation for OneCode {
     }
 }
 
+struct Options {
+    confdir: PathBuf,
+    service: String,
+    file: PathBuf,
+    least: Option<PathBuf>,
+    together: bool,
+}
+
+struct Login {
+    user: CString,
+    code: CString,
+}
+
+/// What became of a login, and its nanoseconds.
+struct Outcome {
+    whole: u128,
+    authenticate: u128,
+    result: c_int,
+}
+
 fn main() -> ExitCode {
     start_syslog();
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    let (paths, least) = match arguments.as_slice() {
-        [paths @ .., option, directory] if option == "--least" => {
-            (paths, Some(Least::start(directory.as_ref())))
-        }
-        paths => (paths, None),
+    let Some(options) = options() else {
+        return fail("usage: pam-bench CONFDIR SERVICE FILE [--least SOCKET] [--together]");
     };
-    let [confdir, service, file] = paths else {
-        return fail("usage: pam-bench CONFDIR SERVICE FILE [--least DIRECTORY]");
-    };
-    let text = fs::read_to_string(file).unwrap();
-    let mut times = Vec::new();
-    for line in text.lines() {
-        let Some((user, code)) = line.split_once(' ') else {
-            return fail(&format!("not a user and a code: {line}"));
-        };
-        let user = CString::new(user).unwrap();
-        let code = OneCode(CString::new(code).unwrap());
-        let start = Instant::now();
-        let transaction = Transaction::start(confdir.as_ref(), service, Some(&user), code);
-        let mut transaction = transaction.map_err(result_name).unwrap();
-        let started = Instant::now();
-        let result = transaction.call(Call::Authenticate, 0);
-        if let Some(least) = &least {
-            least.ask(Question::Begin);
-            least.ask(Question::Verify);
-        }
-        let authenticate = started.elapsed();
-        drop(transaction);
-        let whole = start.elapsed();
-        if result != 0 {
-            return fail(&format!("{}: {}", user.to_string_lossy(), result_name(result)));
-        }
-        times.push((whole, authenticate));
+    let logins: Vec<_> = fs::read_to_string(&options.file).unwrap().lines().map(login).collect();
+    let mut outcomes = Vec::with_capacity(logins.len());
+    if options.together {
+        // The first transaction of a process loads what libpam and libc keep.
+        drop(Transaction::start(&options.confdir, "other", None, OneCode(CString::default())));
+        println_now("ready");
+        io::stdin().read_to_end(&mut Vec::new()).unwrap();
     }
+    let begun = UNIX_EPOCH.elapsed().unwrap();
+    for login in logins {
+        let user = login.user.clone();
+        let outcome = log_in(&options, login);
+        if outcome.result != 0 && !options.together {
+            return fail(&format!("{}: {}", user.to_string_lossy(), result_name(outcome.result)));
+        }
+        outcomes.push(outcome);
+    }
+    let ended = UNIX_EPOCH.elapsed().unwrap();
     let mut out = BufWriter::new(io::stdout().lock());
-    for (whole, authenticate) in times {
-        writeln!(out, "{} {}", whole.as_micros(), authenticate.as_micros()).unwrap();
+    if options.together {
+        writeln!(out, "{} {}", begun.as_nanos(), ended.as_nanos()).unwrap();
+    }
+    for Outcome { whole, authenticate, result } in outcomes {
+        writeln!(out, "{whole} {authenticate} {}", result_name(result)).unwrap();
     }
     ExitCode::SUCCESS
+}
+
+fn options() -> Option<Options> {
+    let mut arguments = env::args().skip(1);
+    let mut options = Options {
+        confdir: arguments.next()?.into(),
+        service: arguments.next()?,
+        file: arguments.next()?.into(),
+        least: None,
+        together: false,
+    };
+    while let Some(option) = arguments.next() {
+        match option.as_str() {
+            "--least" => options.least = Some(arguments.next()?.into()),
+            "--together" => options.together = true,
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+fn login(line: &str) -> Login {
+    let (user, code) = line.split_once(' ').expect("a user and a code");
+    Login { user: CString::new(user).unwrap(), code: CString::new(code).unwrap() }
+}
+
+fn log_in(options: &Options, Login { user, code }: Login) -> Outcome {
+    let begun = Instant::now();
+    let transaction =
+        Transaction::start(&options.confdir, &options.service, Some(&user), OneCode(code));
+    let mut transaction = transaction.map_err(result_name).unwrap();
+    let started = Instant::now();
+    let result = transaction.call(Call::Authenticate, 0);
+    if let Some(socket) = &options.least {
+        for question in [BEGIN, VERIFY] {
+            ask(socket, question);
+        }
+    }
+    let authenticate = started.elapsed().as_nanos();
+    drop(transaction);
+    Outcome { whole: begun.elapsed().as_nanos(), authenticate, result }
+}
+
+fn ask(socket: &Path, question: u8) {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.write_all(&[question; MESSAGE]).unwrap();
+    stream.read_exact(&mut [0; MESSAGE]).unwrap();
+}
+
+fn println_now(line: &str) {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").unwrap();
+    out.flush().unwrap();
 }
 
 fn fail(why: &str) -> ExitCode {
     drop(writeln!(io::stderr(), "pam-bench: {why}"));
     ExitCode::FAILURE
-}
-
-/// The least that a daemon costs.
-struct Least {
-    socket: PathBuf,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Question {
-    Begin,
-    Verify,
-}
-
-/// Bytes of a question or an answer, about those of `verify`.
-const MESSAGE: usize = 128;
-const PAGE: usize = 4096;
-/// The file is written in place, round and round, as a write-ahead log that has grown is.
-const PAGES: u64 = 64;
-
-impl Least {
-    fn start(directory: &Path) -> Self {
-        let log = File::create(directory.join("least")).unwrap();
-        (0..PAGES).for_each(|page| write_page(&log, page));
-        log.sync_all().unwrap();
-        let socket = directory.join("least.sock");
-        drop(fs::remove_file(&socket));
-        let listener = UnixListener::bind(&socket).unwrap();
-        thread::spawn(move || {
-            let mut page = 0;
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut question = [0; MESSAGE];
-                stream.read_exact(&mut question).unwrap();
-                if question[0] == Question::Verify as u8 {
-                    write_page(&log, page % PAGES);
-                    log.sync_data().unwrap();
-                    page += 1;
-                }
-                stream.write_all(&question).unwrap();
-            }
-        });
-        Self { socket }
-    }
-
-    fn ask(&self, question: Question) {
-        let mut stream = UnixStream::connect(&self.socket).unwrap();
-        stream.write_all(&[question as u8; MESSAGE]).unwrap();
-        stream.read_exact(&mut [0; MESSAGE]).unwrap();
-    }
-}
-
-fn write_page(log: &File, page: u64) {
-    log.write_all_at(&[0x5a; PAGE], page * PAGE as u64).unwrap();
 }
 
 static SYSLOG: OnceLock<UnixDatagram> = OnceLock::new();

@@ -1,0 +1,29 @@
+"""The daemon while nobody asks anything."""
+
+import time
+
+from candidates import Mfa
+from daemon import Daemon
+from people import User, write_logins
+from times import one_at_a_time
+
+
+def measure(home, sizes):
+    users = [User(number) for number in range(1_000)]
+    with Daemon(home / "daemon") as daemon:
+        daemon.import_users(users)
+        daemon.restart()
+        candidate = Mfa(home, daemon)
+        candidate.prepare(users)
+        # Not before it has worked: what a login leaves behind counts.
+        write_logins(home / "logins", users[:100])
+        one_at_a_time(candidate.command(home / "logins"))
+        time.sleep(1)
+        processor, woken = daemon.processor_seconds(), daemon.woken()
+        time.sleep(sizes.idle)
+        return {
+            "seconds": sizes.idle,
+            "processor": daemon.processor_seconds() - processor,
+            "woken": daemon.woken() - woken,
+            "resident": daemon.resident(),
+        }
