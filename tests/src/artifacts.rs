@@ -23,6 +23,12 @@ pub fn command() -> PathBuf {
     built("mfa", "cargo build --release --package enroll-cli")
 }
 
+/// The release build of the program whose instructions are counted.
+#[must_use]
+pub fn cost_of() -> PathBuf {
+    built("cost-of", "cargo build --release --package mfa-tests --bin cost-of")
+}
+
 /// The daemon whose compare-and-set is removed.
 #[must_use]
 pub fn daemon_without_compare_and_set() -> PathBuf {

@@ -10,6 +10,8 @@
 
 pub mod account;
 pub mod artifacts;
+pub mod callgrind;
+pub mod costs;
 pub mod daemon;
 pub mod disk;
 pub mod fake_daemon;
@@ -19,5 +21,6 @@ pub mod pam_host;
 #[expect(unsafe_code, reason = "asks the kernel for the state of this process, and changes it")]
 pub mod process_state;
 pub mod stack;
+pub mod strace;
 #[expect(unsafe_code, reason = "stands in for syslog(3)")]
 pub mod syslog;
