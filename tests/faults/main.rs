@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What of the fault catalogue is not for every run: `make test-faults`.
 
-#![expect(clippy::expect_used, reason = "test code")]
+#![expect(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "test code")]
 
+mod arithmetic;
+mod floods;
 mod many;
+mod races;
 mod seals;
+mod side_channels;
+mod starts;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

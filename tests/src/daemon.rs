@@ -3,6 +3,9 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -28,6 +31,8 @@ pub struct Daemon {
     program: PathBuf,
     /// What its clock is ahead of the real one, as libfaketime takes it.
     clock: Option<String>,
+    /// The socket, where it is kept for the daemon as systemd does.
+    listener: Option<UnixListener>,
     process: Option<Child>,
 }
 
@@ -58,6 +63,15 @@ impl Daemon {
         daemon
     }
 
+    /// Starts one whose socket is not its own and stays when it ends, as below systemd.
+    #[must_use]
+    pub fn start_activated() -> Self {
+        let mut daemon = Self::prepare(artifacts::daemon(), None, "");
+        daemon.listener = Some(UnixListener::bind(daemon.socket()).expect("the socket"));
+        daemon.run();
+        daemon
+    }
+
     fn start_configured(program: PathBuf, lines: &str) -> Self {
         let mut daemon = Self::prepare(program, None, lines);
         daemon.run();
@@ -73,7 +87,12 @@ impl Daemon {
              {lines}"
         );
         fs::write(home.path().join("mfa.toml"), configuration).expect("mfa.toml");
-        Self { home, program, clock: None, process: None }
+        Self { home, program, clock: None, listener: None, process: None }
+    }
+
+    /// Lets other users come to its socket, as they can to an installed one.
+    pub fn open_to_all(&self) {
+        fs::set_permissions(self.home.path(), fs::Permissions::from_mode(0o755)).expect("its mode");
     }
 
     /// Where it listens.
@@ -175,6 +194,12 @@ impl Daemon {
         assert!(status.success(), "it stopped with {status}: {}", self.log());
     }
 
+    /// Starts it again after it was stopped or killed.
+    pub fn resume(&mut self) {
+        assert!(self.process.is_none(), "it runs");
+        self.run();
+    }
+
     /// Starts it again on the same home.
     pub fn restart(&mut self) {
         self.kill();
@@ -201,7 +226,7 @@ impl Daemon {
     fn run(&mut self) {
         let log =
             File::options().create(true).append(true).open(self.log_path()).expect("the log file");
-        let mut command = Command::new(&self.program);
+        let mut command = self.command();
         if let Some(clock) = &self.clock {
             // Not through faketime(1), which would stay between this process and the daemon.
             command
@@ -213,7 +238,6 @@ impl Daemon {
             .arg("--config")
             .arg(self.home.path().join("mfa.toml"))
             .env_remove("JOURNAL_STREAM")
-            .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log file"))
             .stderr(log)
             .spawn()
@@ -229,6 +253,20 @@ impl Daemon {
             Some(Err(status)) => panic!("mfa-daemon ended with {status}: {}", self.log()),
             None => panic!("mfa-daemon does not get ready: {}", self.log()),
         }
+    }
+
+    /// The program, with the socket that is kept for it, if one is: sd_listen_fds(3).
+    fn command(&self) -> Command {
+        let Some(listener) = &self.listener else {
+            let mut command = Command::new(&self.program);
+            command.stdin(Stdio::null());
+            return command;
+        };
+        let mut command = Command::new("sh");
+        command.args(["-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\" 3<&0 0</dev/null", "sh"]);
+        command.arg(&self.program);
+        command.stdin(OwnedFd::from(listener.try_clone().expect("the socket")));
+        command
     }
 
     fn log_path(&self) -> PathBuf {

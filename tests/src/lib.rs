@@ -15,6 +15,7 @@ pub mod costs;
 pub mod daemon;
 pub mod disk;
 pub mod fake_daemon;
+pub mod flood;
 pub mod host;
 #[expect(unsafe_code, reason = "the host's side of libpam")]
 pub mod pam_host;
@@ -24,3 +25,4 @@ pub mod stack;
 pub mod strace;
 #[expect(unsafe_code, reason = "stands in for syslog(3)")]
 pub mod syslog;
+pub mod welch;

@@ -41,6 +41,12 @@ impl Stack {
         Self::of_lines(&lines.concat())
     }
 
+    /// Gives another service the same lines.
+    pub fn add_service(&self, name: &str) {
+        let directory = self.confdir.path();
+        fs::copy(directory.join(SERVICE), directory.join(name)).expect("the other service");
+    }
+
     /// Where it is.
     #[must_use]
     pub fn confdir(&self) -> PathBuf {
