@@ -61,7 +61,7 @@ fn main() {
         "descriptors" => flood.descriptors(),
         other => panic!("no such flood: {other}"),
     };
-    writeln!(io::stdout(), "{count}").unwrap();
+    writeln!(io::stdout().lock(), "{count}").unwrap();
 }
 
 struct Flood<'a> {
