@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -110,6 +111,31 @@ fn race(daemon: &mut Daemon, rounds: usize, disturb: impl Fn(&mut Daemon) + Sync
         };
         users.iter().map(&mut round).collect()
     })
+}
+
+/// The socket stays over a restart, as systemd keeps it: then nobody is told that the daemon is away, and each
+/// fresh code opens exactly one login.
+#[test]
+fn the_same_code_from_16_processes_in_10_000_rounds_opens_one_login_each_over_restarts_every_second()
+ {
+    let started = Instant::now();
+    let mut daemon = Daemon::start_activated();
+    let restarts = Mutex::new(0);
+    let rounds = race(&mut daemon, 10_000, |daemon| {
+        thread::sleep(Duration::from_secs(1));
+        daemon.stop();
+        daemon.resume();
+        *restarts.lock().expect("a count") += 1;
+    });
+    let restarts = restarts.into_inner().expect("a count");
+    println!("{} rounds, {restarts} restarts, {:?}", rounds.len(), started.elapsed());
+    assert!(restarts >= 20, "only {restarts} restarts");
+    let wrong: Vec<_> = rounds
+        .iter()
+        .enumerate()
+        .filter(|(_, round)| (round.admitted, round.unavailable) != (1, 0))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 /// `kill -9`, and a socket that goes with the daemon: a login whose answer is lost is told that it is not known,
