@@ -33,6 +33,8 @@ pub(crate) trait Host {
     fn is_member(&self, user: &UserName, group: &str) -> Result<bool, GroupError>;
     /// `PAM_AUTHTOK`: the password that an earlier module asked for.
     fn auth_token(&self) -> Option<Typed>;
+    /// Is the transaction still about this user? The program can change that whenever it is asked something.
+    fn is_about(&self, user: &UserName) -> bool;
     /// Sets it, for the modules behind this one.
     fn set_auth_token(&mut self, password: &Typed) -> Result<(), NotKept>;
     /// Keeps something about this user until `pam_end`, for a later call of this module.

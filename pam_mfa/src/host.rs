@@ -158,6 +158,11 @@ impl Host for PamHost<'_> {
         membership::is_member(user, group)
     }
 
+    fn is_about(&self, user: &UserName) -> bool {
+        let named = self.handle.get_item::<UserItem<'_>>().ok().flatten();
+        named.is_some_and(|name| name.to_bytes() == user.as_str().as_bytes())
+    }
+
     fn auth_token(&self) -> Option<Typed> {
         let token = self.handle.get_item::<AuthTok<'_>>().ok().flatten()?;
         Some(Typed::new(token.as_bytes()))

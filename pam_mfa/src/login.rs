@@ -55,6 +55,8 @@ enum End {
     NoCode,
     /// No answer.
     NotAnswered,
+    /// The program has made it a login of somebody else meanwhile.
+    AnotherUser,
     /// For so many seconds, or until it is unlocked.
     Locked(Option<u64>),
     /// Ignored where the option or a rule says so.
@@ -213,6 +215,10 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
             User::Named(user) => user.clone(),
             User::Impossible { reason, .. } => return Tried::Wrong(reason.clone(), None),
         };
+        // Who is let in is whom libpam names afterwards, and it must not be by somebody else's code.
+        if !self.call.host.is_about(&user) {
+            return Tried::Ended(End::AnotherUser);
+        }
         let verified = self.call.verifier.verify(&user, code, &self.call.origin);
         self.call.debug("verify", &verified);
         Tried::Ended(match verified {
@@ -264,7 +270,8 @@ impl<H: Host, V: Verifier> Login<'_, H, V> {
                 return PamResultCode::PAM_IGNORE;
             }
             End::NoDecision(trouble) => return call.end_without_decision(&trouble),
-            End::Wrong(..) | End::NoCode | End::NotAnswered | End::Locked(_) => {}
+            End::Wrong(..) | End::NoCode | End::NotAnswered | End::AnotherUser | End::Locked(_) => {
+            }
         }
         call.log(Level::Notice, &logged::denied(&line));
         match end {
@@ -323,6 +330,7 @@ fn line(end: &End) -> String {
         End::Wrong(reason, _) => reason.clone(),
         End::NoCode => logged::NO_CODE.to_owned(),
         End::NotAnswered => logged::NOT_ANSWERED.to_owned(),
+        End::AnotherUser => logged::ANOTHER_USER.to_owned(),
         End::Locked(Some(seconds)) => logged::locked(*seconds),
         End::Locked(None) => logged::LOCKED_HARD.to_owned(),
         End::NoDecision(trouble) => trouble.why.clone(),

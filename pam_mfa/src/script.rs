@@ -108,6 +108,10 @@ impl Host for Script {
         }
     }
 
+    fn is_about(&self, user: &UserName) -> bool {
+        matches!(&self.user, Some(User::Named(name)) if name == user)
+    }
+
     fn auth_token(&self) -> Option<Typed> {
         self.auth_token.as_deref().map(Typed::new)
     }

@@ -50,6 +50,8 @@ pub(crate) const GRANTED: &str =
 pub(crate) const NO_TOKEN: &str = "no token, and nullok";
 pub(crate) const NO_CODE: &str = "no code given";
 pub(crate) const NOT_ANSWERED: &str = "the prompt was not answered";
+pub(crate) const ANOTHER_USER: &str =
+    "the program named another user while this one was asked; the code was not sent";
 pub(crate) const LOCKED_HARD: &str = "locked until `mfa admin unlock`";
 
 /// What is wrong with an answer of the daemon's; it is not quoted.
