@@ -199,3 +199,25 @@ fn a_panic_in_any_entry_point_denies_and_is_logged_and_the_program_lives() {
     let control = login(&Stack::of_module(&module, &options), "alice", &alice.code_now());
     assert_eq!(control.authenticated(), "PAM_SUCCESS");
 }
+
+/// A panic while another one is under way ends any Rust program: no destructor of the module may panic. What
+/// is thrown is never dropped there.
+#[test]
+fn a_panic_in_a_destructor_denies_and_one_within_another_ends_the_program_without_a_login() {
+    let daemon = Daemon::start();
+    let alice = daemon.account("alice");
+    let module = artifacts::module_with_panic();
+    let options = format!("socket={}", daemon.socket().display());
+    let stack = |option: &str| Stack::of_module(&module, &format!("{options} {option}"));
+    for option in ["panic_in_destructor", "panic_with_one_that_panics"] {
+        for (call, _) in Call::ALL {
+            let outcome = host(&stack(option), "alice").with(&["--calls", call]).run();
+            assert_eq!(outcome.result(call), "PAM_SERVICE_ERR", "{option} {call}");
+        }
+    }
+    let ended = login(&stack("panic_twice"), "alice", &alice.code_now());
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended.status), Some(6), "{ended:?}");
+    assert!(!ended.printed.contains("authenticate"), "{ended:?}");
+    let control = login(&stack(""), "alice", &alice.code_now());
+    assert_eq!(control.authenticated(), "PAM_SUCCESS");
+}

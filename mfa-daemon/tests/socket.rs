@@ -36,6 +36,29 @@ fn malformed_frames_are_answered_and_closed_and_the_daemon_goes_on() {
     assert_eq!(trial.verify("alice", &code(0))["type"], "accepted");
 }
 
+/// Whoever takes a text for what stands before its first NUL would find a right code.
+#[test]
+fn a_nul_inside_a_code_makes_it_a_wrong_one_and_inside_a_name_none() {
+    let trial = Trial::start();
+    trial.add("alice");
+    let right = code(0);
+    let question = |user: &str, code: &str| {
+        json!({"v": 1, "id": 1, "type": "verify", "user": user, "code": code,
+            "origin": {"service": "test"}})
+    };
+    for (user, code, type_) in [
+        ("alice", format!("{right}\0z"), "wrong"),
+        ("alice", format!("{right}\0"), "wrong"),
+        ("alice", format!("\0{right}"), "wrong"),
+        ("alice\0x", right.clone(), "error"),
+    ] {
+        let mut wire = trial.connect();
+        wire.send(&frame(question(user, &code).to_string().as_bytes()));
+        assert_eq!(wire.receive().unwrap()["type"], type_, "{user:?} {code:?}");
+    }
+    assert_eq!(trial.verify("alice", &right)["type"], "accepted");
+}
+
 #[test]
 fn a_refusal_of_a_long_field_still_fits_its_answer() {
     let trial = Trial::start();

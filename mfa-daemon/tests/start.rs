@@ -5,7 +5,7 @@ mod trial;
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::time::Instant;
 
@@ -220,6 +220,43 @@ fn a_directory_that_others_may_write_to_is_refused_for_the_socket() {
     fs::set_permissions(&run, fs::Permissions::from_mode(0o777)).unwrap();
     assert!(trial.refusal().contains("chmod go-w"));
     fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
+    trial.run();
+}
+
+/// The kernel takes 107 bytes; a path that it cut would be that of another socket. Names without a file
+/// have no directory that says who may listen.
+#[test]
+fn no_socket_of_the_daemons_is_abstract_or_cut_short() {
+    let mut trial = Trial::prepare("");
+    let configuration = fs::read_to_string(trial.path("mfa.toml")).unwrap();
+    let run = trial.path("run");
+    let of_length = |length: usize| {
+        let name = "s".repeat(length - run.as_os_str().len() - 1);
+        run.join(name).display().to_string()
+    };
+    let listen_at = |path: &str| {
+        let lines = configuration.lines().map(|line| {
+            if line.starts_with("socket =") { format!("socket = \"{path}\"") } else { line.into() }
+        });
+        fs::write(trial.path("mfa.toml"), lines.collect::<Vec<_>>().join("\n")).unwrap();
+    };
+    for (path, reason) in [
+        ("@mfa".to_owned(), "not an absolute path"),
+        (of_length(108), "SUN_LEN"),
+        (of_length(109), "SUN_LEN"),
+        (of_length(200), "SUN_LEN"),
+    ] {
+        listen_at(&path);
+        let refusal = trial.refusal();
+        assert!(refusal.contains(reason) && refusal.contains(&path), "{refusal}");
+        let sockets = fs::read_dir(&run).into_iter().flatten().flatten();
+        let names: Vec<_> = sockets.map(|entry| entry.file_name()).collect();
+        assert!(names.iter().all(|name| name.to_string_lossy().ends_with(".lock")), "{names:?}");
+    }
+    let longest = of_length(107);
+    listen_at(&longest);
+    // Where the trial looks for it.
+    symlink(&longest, trial.path("run/mfa.sock")).unwrap();
     trial.run();
 }
 

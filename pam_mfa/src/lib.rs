@@ -145,7 +145,23 @@ fn panic_if_asked(_: &[&CStr]) {}
 #[cfg(feature = "panic-test")]
 #[expect(clippy::panic, reason = "what the feature is for")]
 fn panic_if_asked(args: &[&CStr]) {
+    struct Falls;
+    impl Drop for Falls {
+        fn drop(&mut self) {
+            panic!("asked to, in a destructor");
+        }
+    }
     if args.contains(&c"panic") {
         panic!("asked to");
+    }
+    if args.contains(&c"panic_in_destructor") {
+        drop(Falls);
+    }
+    if args.contains(&c"panic_with_one_that_panics") {
+        std::panic::panic_any(Falls);
+    }
+    if args.contains(&c"panic_twice") {
+        let _falls = Falls;
+        panic!("asked to, and again when this is left");
     }
 }
