@@ -91,4 +91,64 @@ case_the_same_code_in_two_sessions_at_once_opens_exactly_one() {
     done
 }
 
+# The module alone behind a key, as on port 2222.
+sshd_with() {
+    printf '%s\n' "auth required pam_mfa.so" "account include common-account" "session include common-session" |
+        "$guest/start-sshd" "$1" "$2" -o AuthenticationMethods=publickey,keyboard-interactive -o "$3"
+}
+
+# failures_of USER NUMBER: what the daemon has counted.
+failures_of() {
+    mfa --json status --user "$1" | grep -Eq "\"failures\": ?$2[,}]" || {
+        mfa --json status --user "$1"
+        fail "$2 wrong codes counted"
+    }
+}
+
+case_sshd_lets_nobody_guess_more_often_than_the_daemon_counts() {
+    local user wrong pairs=() n
+    sshd_with sshd-three 2230 MaxAuthTries=3
+    sshd_with sshd-ten 2231 MaxAuthTries=10
+    user=$(enrolled_user)
+    wrong=$(wrong_code_of "$user")
+    for n in 1 2 3; do pairs+=("One-time code: " "$wrong"); done
+    # The third ends the connection, whatever the client would still try.
+    ssh_key=/etc/ssh/test-keys/id ssh_options="-o NumberOfPasswordPrompts=10" refuses ssh_with 2230 "$user" "${pairs[@]}"
+    failures_of "$user" 3
+    accepts "$user" with_key "$user" "$(code_of "$user")"
+    # Where sshd allows ten, the daemon's lock comes first: five are counted, and the sixth is not looked at.
+    user=$(enrolled_user)
+    wrong=$(wrong_code_of "$user")
+    pairs=()
+    for n in 1 2 3 4 5 6; do pairs+=("One-time code: " "$wrong"); done
+    ssh_key=/etc/ssh/test-keys/id ssh_options="-o NumberOfPasswordPrompts=10" refuses ssh_with 2231 "$user" "${pairs[@]}"
+    failures_of "$user" 5
+    mfa admin unlock "$user"
+    accepts "$user" with_key "$user" "$(code_of "$user")"
+}
+
+case_further_sessions_of_a_connection_ask_for_no_code_and_a_new_connection_does() {
+    local user master
+    user=$(enrolled_user)
+    master=$state/master.$user
+    ssh_options="-M -S $master -o ControlPersist=60" accepts "$user" with_key "$user" "$(code_of "$user")"
+    waits_until ssh -S "$master" -O check "$user@127.0.0.1"
+    accepts "$user" ssh -S "$master" "$user@127.0.0.1" 'echo "logged in as $(id -un)"'
+    refuses with_key "$user" ""
+    ssh -S "$master" -O exit "$user@127.0.0.1"
+    refuses ssh -p 2222 -S "$master" -o BatchMode=yes -o PubkeyAuthentication=yes -i /etc/ssh/test-keys/id "$user@127.0.0.1" true
+}
+
+case_a_client_that_is_killed_and_a_grace_time_that_ends_at_the_prompt_count_nothing() {
+    local user
+    sshd_with sshd-grace-time 2232 LoginGraceTime=2
+    user=$(enrolled_user)
+    refuses with_password "$user" "hang-up:"
+    refuses with_password "$user" "run:pkill -KILL -f '^ssh -p 22 .*$user@127'; echo 000000"
+    ssh_key=/etc/ssh/test-keys/id refuses ssh_with 2232 "$user" "One-time code: " "run:sleep 4; echo 000000"
+    waits_until sh -c "! pgrep -f '^sshd: $user'"
+    failures_of "$user" 0
+    ssh_key=/etc/ssh/test-keys/id accepts "$user" ssh_with 2232 "$user" "One-time code: " "$(code_of "$user")"
+}
+
 run_cases

@@ -52,4 +52,33 @@ case_su_with_a_replayed_code_is_refused() {
     refuses with_su carol "$user" "$code"
 }
 
+# sudo_to FROM TO CODE: sudo that takes TO's password.
+sudo_to() {
+    "$guest/dialogue" "password for $2: " "$2-pw" "One-time code: " "$3" -- \
+        setpriv --reuid "$1" --regid "$1" --init-groups sudo -u "$2" sh -c "$who"
+}
+
+case_sudo_with_targetpw_or_rootpw_asks_for_the_code_of_the_account_whose_password_it_takes() {
+    local from to since before
+    from=$(enrolled_user)
+    to=$(enrolled_user)
+    since=$(moment)
+    install -m 440 /dev/stdin /etc/sudoers.d/target <<<"Defaults:$from targetpw"
+    refuses sudo_to "$from" "$to" "$(code_of "$from")"
+    accepts "$to" sudo_to "$from" "$to" "$(code_of "$to")"
+    # Whose code it was, and who asked for what.
+    log_since "$since" "pam_mfa\(sudo:auth\): login accepted; .*user=$to"
+    log_since "$since" "sudo\[[0-9]+\]: +$from : .*USER=$to"
+
+    before=$(getent shadow root | cut -d: -f2)
+    echo root:root-pw | chpasswd
+    mfa enroll --user root --save-token "$state/root.token" >/dev/null
+    install -m 440 /dev/stdin /etc/sudoers.d/target <<<"Defaults:$from rootpw"
+    refuses sudo_to "$from" root "$(code_of "$from")"
+    accepts root sudo_to "$from" root "$(code_of root)"
+    rm /etc/sudoers.d/target
+    mfa admin reset --yes root
+    usermod --password "$before" root
+}
+
 run_cases
