@@ -6,6 +6,7 @@
 mod arithmetic;
 mod floods;
 mod many;
+mod module;
 mod races;
 mod seals;
 mod side_channels;

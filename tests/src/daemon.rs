@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -185,6 +185,12 @@ impl Daemon {
         }
     }
 
+    /// Kills it as a fault in it would, where nothing limits a core; how it ended.
+    pub fn crash(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("a running daemon");
+        crash(&mut process)
+    }
+
     /// SIGTERM, and a clean end.
     pub fn stop(&mut self) {
         self.signal("TERM");
@@ -272,6 +278,18 @@ impl Daemon {
     fn log_path(&self) -> PathBuf {
         self.home.path().join("log")
     }
+}
+
+/// SIGABRT to a process whose core may be of any size; how it ended. (Of a SIGSEGV that no instruction caused, Rust's
+/// own handler makes nothing.)
+pub fn crash(process: &mut Child) -> ExitStatus {
+    let pid = process.id().to_string();
+    for command in [["prlimit", "--core=unlimited:unlimited", "--pid"], ["kill", "-ABRT", "--"]] {
+        let [program, options @ ..] = command;
+        let status = Command::new(program).args(options).arg(&pid).status().expect("a program");
+        assert!(status.success(), "{program}: {status}");
+    }
+    process.wait().expect("its end")
 }
 
 impl Drop for Daemon {

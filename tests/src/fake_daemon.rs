@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -12,6 +13,8 @@ use mfa_proto::frame::{self, HEADER_LEN};
 use mfa_proto::login::{Accepted, BeginAnswer, VerifyAnswer};
 use serde::Serialize;
 use tempfile::TempDir;
+
+use crate::confine;
 
 /// What is done with a question.
 pub enum Reply {
@@ -25,7 +28,8 @@ pub enum Reply {
 
 /// Listens until the test ends.
 pub struct FakeDaemon {
-    home: TempDir,
+    socket: PathBuf,
+    _home: Option<TempDir>,
     questions: Arc<Mutex<Vec<(&'static str, String)>>>,
 }
 
@@ -33,12 +37,39 @@ impl FakeDaemon {
     /// Answers each question as `answer` says, given the question's number and text.
     #[must_use]
     pub fn start(answer: impl Fn(u64, &Request) -> Reply + Send + 'static) -> Self {
+        Self::start_as(None, answer)
+    }
+
+    /// The same, as another uid: what the kernel tells those who connect. The directory is still that of
+    /// whoever runs the test.
+    #[must_use]
+    pub fn start_as(
+        uid: Option<u32>,
+        answer: impl Fn(u64, &Request) -> Reply + Send + 'static,
+    ) -> Self {
         let home = tempfile::tempdir().expect("a private directory");
-        let listener = UnixListener::bind(home.path().join("mfa.sock")).expect("a socket");
+        let socket = home.path().join("mfa.sock");
+        Self { _home: Some(home), ..Self::start_at(socket, uid, answer) }
+    }
+
+    /// The same, at this path.
+    #[must_use]
+    pub fn start_at(
+        socket: PathBuf,
+        uid: Option<u32>,
+        answer: impl Fn(u64, &Request) -> Reply + Send + 'static,
+    ) -> Self {
+        let listener = UnixListener::bind(&socket).expect("a socket");
         let questions = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&questions);
+        let (ready, listens) = channel();
         // The thread ends with the test's process: it waits in accept.
         thread::spawn(move || {
+            if let Some(uid) = uid {
+                confine::become_in_this_thread(uid);
+                confine::listen_again(&listener);
+            }
+            ready.send(()).expect("the test");
             let mut open = Vec::new();
             for stream in listener.incoming() {
                 let mut stream = stream.expect("a connection");
@@ -55,7 +86,8 @@ impl FakeDaemon {
                 }
             }
         });
-        Self { home, questions }
+        listens.recv().expect("a listener");
+        Self { socket, _home: None, questions }
     }
 
     /// Answers `begin` as the real one, and `verify` as `answer` says.
@@ -70,7 +102,7 @@ impl FakeDaemon {
     /// Where it listens.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
-        self.home.path().join("mfa.sock")
+        self.socket.clone()
     }
 
     /// The types of the questions so far.

@@ -181,6 +181,13 @@ impl Outcome {
         found.first().copied().unwrap_or_default()
     }
 
+    /// Nothing of `--times` is different afterwards, and memory has not grown.
+    pub fn left_the_program_as_it_was(&self) {
+        assert!(self.starting("changed: ").is_empty(), "{:?}", self.starting("changed: "));
+        let grown = self.result("grown").trim_end_matches(" KiB").parse::<u64>();
+        assert!(grown.as_ref().is_ok_and(|grown| *grown < 1024), "grown by {grown:?} KiB");
+    }
+
     /// What follows that beginning on each line that has it.
     #[must_use]
     pub fn starting(&self, beginning: &str) -> Vec<&str> {

@@ -12,6 +12,8 @@ pub mod account;
 pub mod artifacts;
 pub mod callgrind;
 pub mod costs;
+#[expect(unsafe_code, reason = "changes this process in ways that only system calls can")]
+pub mod confine;
 pub mod daemon;
 pub mod disk;
 pub mod fake_daemon;
@@ -19,10 +21,14 @@ pub mod flood;
 pub mod host;
 #[expect(unsafe_code, reason = "the host's side of libpam")]
 pub mod pam_host;
+pub mod process_memory;
 #[expect(unsafe_code, reason = "asks the kernel for the state of this process, and changes it")]
 pub mod process_state;
+pub mod shim;
 pub mod stack;
 pub mod strace;
 #[expect(unsafe_code, reason = "stands in for syslog(3)")]
 pub mod syslog;
+#[expect(unsafe_code, reason = "opens a terminal and asks for its modes")]
+pub mod terminal;
 pub mod welch;

@@ -17,6 +17,11 @@ pub trait Conversation {
 pub enum Answer {
     /// This text.
     Text(CString),
+    /// This text and two more that nobody asked for.
+    Surplus(CString),
+    /// This text, each digit written as a letter from `a` on: the code stands in the response alone, and
+    /// nowhere else in this program.
+    Masked(CString),
     /// A response without a text.
     NullText,
     /// No response at all, but success.
@@ -70,12 +75,14 @@ pub const SILENT: c_int = 0x8000;
 /// `PAM_CHANGE_EXPIRED_AUTHTOK`
 pub const CHANGE_EXPIRED: c_int = 0x0020;
 
+const PAM_USER: c_int = 2;
 const PAM_CONV: c_int = 5;
 const PAM_FAIL_DELAY: c_int = 10;
 const PAM_SUCCESS: c_int = 0;
 const PAM_BUF_ERR: c_int = 5;
 const PAM_CONV_ERR: c_int = 19;
 const PAM_ESTABLISH_CRED: c_int = 2;
+const PAM_DATA_SILENT: c_int = 0x4000_0000;
 
 /// The names of the results, by number.
 const RESULTS: [&str; 32] = [
@@ -169,6 +176,19 @@ unsafe extern "C" {
     fn pam_close_session(handle: *mut PamHandle, flags: c_int) -> c_int;
 }
 
+/// A transaction as its own conversation sees it.
+#[derive(Clone, Copy)]
+pub struct Handle(*mut PamHandle);
+
+impl Handle {
+    /// Changes who it is about.
+    pub fn set_user(self, name: &CStr) {
+        // SAFETY: the handle is valid while its conversation runs; libpam copies the name.
+        let result = unsafe { pam_set_item(self.0, PAM_USER, name.as_ptr().cast()) };
+        assert_eq!(result, PAM_SUCCESS, "pam_set_item(PAM_USER)");
+    }
+}
+
 /// From `pam_start` to `pam_end`.
 pub struct Transaction<C> {
     handle: *mut PamHandle,
@@ -210,6 +230,17 @@ impl<C: Conversation> Transaction<C> {
         }
         transaction.set(PAM_FAIL_DELAY, (no_delay as FailDelay) as *const c_void);
         Ok(transaction)
+    }
+
+    /// For its conversation.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle(self.handle)
+    }
+
+    /// Ends it as a child does that its parent made in the middle.
+    pub fn end_silently(mut self) {
+        self.status |= PAM_DATA_SILENT;
     }
 
     /// Sets an item.
@@ -311,16 +342,42 @@ unsafe extern "C" fn converse<C: Conversation>(
         }
         Answer::NullText => ptr::null_mut(),
         // SAFETY: the text is NUL-terminated; the copy comes from malloc, as libpam's side frees.
-        Answer::Text(text) => unsafe { libc::strdup(text.as_ptr()) },
+        Answer::Text(ref text) | Answer::Surplus(ref text) => unsafe {
+            libc::strdup(text.as_ptr())
+        },
+        Answer::Masked(ref text) => unmasked(text),
     };
+    let number = if matches!(answer, Answer::Surplus(_)) { 3 } else { 1 };
     // SAFETY: no arguments to get wrong; the caller frees.
-    let response = unsafe { libc::calloc(1, size_of::<PamResponse>()) }.cast::<PamResponse>();
+    let response = unsafe { libc::calloc(number, size_of::<PamResponse>()) }.cast::<PamResponse>();
     if response.is_null() {
         return PAM_BUF_ERR;
     }
     // SAFETY: just allocated for one `PamResponse`.
     unsafe { response.write(PamResponse { text, unused: 0 }) };
+    for surplus in 1..number {
+        // SAFETY: within the array of `number` that was just allocated.
+        let place = unsafe { response.add(surplus) };
+        // SAFETY: a place for a response; nobody frees its text, which lives for ever.
+        unsafe { place.write(PamResponse { text: c"000000".as_ptr().cast_mut(), unused: -1 }) };
+    }
     // SAFETY: `responses` points to a place for a pointer.
     unsafe { *responses = response };
     PAM_SUCCESS
+}
+
+/// A copy from malloc, in which the letters are digits again.
+fn unmasked(text: &CStr) -> *mut c_char {
+    // SAFETY: the text is NUL-terminated.
+    let copy = unsafe { libc::strdup(text.as_ptr()) };
+    assert!(!copy.is_null(), "no memory");
+    for (at, byte) in text.to_bytes().iter().enumerate() {
+        if (b'a'..=b'j').contains(byte) {
+            // SAFETY: `at` is within the copy, before its NUL.
+            let place = unsafe { copy.add(at) }.cast::<u8>();
+            // SAFETY: the copy is this function's own; volatile, so that no other copy is made of it.
+            unsafe { place.write_volatile(byte - b'a' + b'0') };
+        }
+    }
+    copy
 }

@@ -122,6 +122,32 @@ pub fn stop_alarms() -> u64 {
     ALARMS.swap(0, Ordering::Relaxed)
 }
 
+extern "C" fn storm(_: c_int) {
+    ALARMS.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: raise(3) may be called in a handler, see signal-safety(7).
+    unsafe { libc::raise(libc::SIGCHLD) };
+}
+
+/// The same with a SIGCHLD after each SIGALRM, until the end of the process.
+pub fn start_storm() {
+    set_action(libc::SIGCHLD, count as *const () as libc::sighandler_t);
+    set_action(libc::SIGALRM, storm as *const () as libc::sighandler_t);
+    set_interval(1000);
+}
+
+/// How many signals have come so far.
+#[must_use]
+pub fn signals() -> u64 {
+    ALARMS.load(Ordering::Relaxed)
+}
+
+/// Is a library with that in its name loaded?
+#[must_use]
+pub fn is_loaded(name: &str) -> bool {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    maps.lines().any(|line| line.contains(name))
+}
+
 /// Allows no more descriptors than are open now.
 pub fn forbid_descriptors() {
     let limit = libc::rlimit { rlim_cur: 0, rlim_max: 1024 };

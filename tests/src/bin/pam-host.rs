@@ -41,6 +41,8 @@ struct Options {
     without_descriptors: bool,
     /// `--alarms`: SIGALRM every millisecond.
     alarms: bool,
+    /// `--storm`: with `--times`, SIGALRM and SIGCHLD every millisecond from beginning to end.
+    storm: bool,
     script: Script,
     texts: Texts,
 }
@@ -118,6 +120,9 @@ fn main() {
         return;
     };
     process_state::make_peculiar();
+    if options.storm {
+        process_state::start_storm();
+    }
     // The first transaction makes libpam and libc load what they keep.
     let mut results = transaction(&options);
     let before = ProcessState::now();
@@ -131,6 +136,8 @@ fn main() {
     for change in before.changes(&ProcessState::now()) {
         say(&format!("changed: {change}"));
     }
+    say(&format!("signals: {}", process_state::signals()));
+    say(&format!("loaded: {}", process_state::is_loaded("pam_mfa")));
     say(&format!("grown: {} KiB", process_state::resident().saturating_sub(resident)));
     for (name, _) in &options.calls {
         let mut counts = std::collections::BTreeMap::new();
@@ -194,6 +201,7 @@ fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
         without_conversation: false,
         without_descriptors: false,
         alarms: false,
+        storm: false,
         script: Script::Lines,
         texts: Texts::Shown,
     };
@@ -208,6 +216,7 @@ fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
             "--no-conversation" => options.without_conversation = true,
             "--no-descriptors" => options.without_descriptors = true,
             "--alarms" => options.alarms = true,
+            "--storm" => options.storm = true,
             "--same" => options.script = Script::Same(CString::new(value()).unwrap()),
             "--texts" => options.texts = texts(&String::from_utf8(value()).unwrap()),
             "--null-text" => options.script = Script::NullText,
@@ -215,6 +224,7 @@ fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
             "--result" => options.script = Script::Result(number(value()).try_into().unwrap()),
             "--times" => options.times = Some(number(value())),
             "--rhost" => options.items.push((Item::RHost, CString::new(value()).unwrap())),
+            "--service" => options.service = String::from_utf8(value()).unwrap(),
             "--tty" => options.items.push((Item::Tty, CString::new(value()).unwrap())),
             "--calls" => options.calls = calls(&String::from_utf8(value()).unwrap()),
             other => panic!("unknown option {other}"),
