@@ -129,7 +129,7 @@ fn whichever_allocation_fails_nobody_is_let_in_whom_the_daemon_did_not_accept() 
         }
     }
     println!("{allocations} allocations: {denied} denied, {ended} ended, {unharmed} unharmed");
-    assert!(ended > 0 && denied > 0, "{ended} {denied}");
+    assert!(ended > 0 && unharmed < allocations, "no failure was noticed");
     assert_eq!(run(RIGHT, &[]).authenticated(), "PAM_SUCCESS");
 }
 
