@@ -11,9 +11,9 @@
 pub mod account;
 pub mod artifacts;
 pub mod callgrind;
-pub mod costs;
 #[expect(unsafe_code, reason = "changes this process in ways that only system calls can")]
 pub mod confine;
+pub mod costs;
 pub mod daemon;
 pub mod disk;
 pub mod fake_daemon;
