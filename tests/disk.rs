@@ -255,8 +255,8 @@ fn after_an_error_of_the_disk_the_answer_is_no_and_the_next_code_opens() {
     let daemon = Daemon::start();
     let stack = Stack::module(&daemon.socket(), "");
     for (n, (call, error)) in [
-        ("fsync", "EIO"),
-        ("fsync", "ENOSPC"),
+        ("fdatasync", "EIO"),
+        ("fdatasync", "ENOSPC"),
         ("pwrite64", "EIO"),
         ("pwrite64", "EDQUOT"),
         ("pwrite64", "ENOSPC"),

@@ -31,6 +31,7 @@ pub mod session;
 pub mod socket;
 pub mod store;
 pub mod systemd;
+pub mod turns;
 pub mod vault;
 
 /// The command line itself, for its manual page.

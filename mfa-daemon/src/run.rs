@@ -31,7 +31,7 @@ use crate::server::Queue;
 use crate::socket::{self, Listening, Passed, SocketError};
 use crate::store::{self, Moment, StoreError};
 use crate::systemd::{self, Watched};
-use crate::{log, metrics, server};
+use crate::{log, metrics, server, turns};
 
 /// Why the daemon does not run.
 #[derive(Debug)]
@@ -105,6 +105,7 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(|error| StartError::System(messages::NO_EVENT_LOOP, error))?;
+    let runtime = Arc::new(runtime);
     // Before there is anything that must be put in order at the end.
     let signals = {
         let _inside = runtime.enter();
@@ -117,8 +118,8 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
     let key = config.master_key.source(credentials.as_deref());
     let passed = Passed::take().map_err(StartError::Socket)?;
     shut_in(source, &settings, &key, &passed)?;
-    let (store, vault, _lock) =
-        store::open(database, &key, at, &metrics).map_err(StartError::Store)?;
+    let (_lock, store, mut commits, vault) =
+        store::open_in_turns(database, &key, at, &metrics).map_err(StartError::Store)?;
     let mut listening =
         Listening::new(passed, config.socket.as_path()).map_err(StartError::Socket)?;
     let queue = listening.queue();
@@ -144,7 +145,9 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
         rekey: std::sync::Mutex::default(),
     });
     daemon.clock_watch.look(uptime());
-    runtime.block_on(serve(listener, queue, for_metrics, daemon, guests, signals))
+    let serving = serve(listener, queue, for_metrics, daemon, guests, signals);
+    turns::run(&runtime, &mut commits, serving)
+        .map_err(|error| StartError::System(messages::SERVER_FAILED, error))?
 }
 
 /// Leaves the daemon its own files and no program to run. Comes before any thread is started: it

@@ -51,7 +51,8 @@ use crate::policy::record::Record;
 use crate::progress::Progress;
 
 pub(crate) use self::open::beside;
-pub use self::open::{Moment, StoreLock, make_directories, open};
+pub use self::open::{Moment, StoreLock, make_directories, open, open_in_turns};
+pub use self::writer::{Answers, Commits};
 
 /// The handle that requests use.
 pub struct Store {
@@ -67,6 +68,20 @@ pub struct Store {
 fn admit(quota: &Mutex<Quota>, event: Event) -> Share {
     let own = nix::unistd::geteuid().as_raw();
     quota.lock().unwrap_or_else(PoisonError::into_inner).admit(event, own)
+}
+
+/// An event that its user's quota leaves out of the trail. What was done is told in the log.
+fn pass_over(metrics: &Metrics, event: Event) {
+    let event = event.numbered(0);
+    metrics.decided(&event);
+    if event.result == ActResult::Done {
+        audit::make_known(&event);
+    }
+}
+
+fn make_known(metrics: &Metrics, event: &AuditEvent) {
+    metrics.decided(event);
+    audit::make_known(event);
 }
 
 /// A name as it is stored, and its record; a row that cannot be read comes with its error instead of
@@ -287,7 +302,7 @@ impl From<MasterKeyError> for StoreError {
 
 impl Store {
     /// Reads a user's record, decides with `decide`, writes what it says, its event with it: one atomic
-    /// step. The result comes only after the change is durable, and the event is logged then.
+    /// step. The result comes only after the change is durable, and the event is logged soon after it.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was changed then.
@@ -304,10 +319,15 @@ impl Store {
         let quota = Arc::clone(&self.quota);
         let (answer, event) =
             self.writer.act(user, decide, move |event| admit(&quota, event)).await?;
-        match event {
-            Some(Told::Recorded(event)) => self.make_known(&event),
-            Some(Told::PassedOver(event)) => self.pass_over(event),
-            None => {}
+        if let Some(event) = event {
+            // A login does not wait for the log: this task goes on first, and sends its answer.
+            let metrics = Arc::clone(&self.metrics);
+            tokio::spawn(async move {
+                match event {
+                    Told::Recorded(event) => make_known(&metrics, &event),
+                    Told::PassedOver(event) => pass_over(&metrics, event),
+                }
+            });
         }
         Ok(answer)
     }
@@ -422,18 +442,12 @@ impl Store {
         Ok(())
     }
 
-    /// An event that its user's quota leaves out of the trail. What was done is told in the log.
     fn pass_over(&self, event: Event) {
-        let event = event.numbered(0);
-        self.metrics.decided(&event);
-        if event.result == ActResult::Done {
-            audit::make_known(&event);
-        }
+        pass_over(&self.metrics, event);
     }
 
     fn make_known(&self, event: &AuditEvent) {
-        self.metrics.decided(event);
-        audit::make_known(event);
+        make_known(&self.metrics, event);
     }
 
     /// Counts all users as of `now`, which may take long, until `goes_on` says otherwise.

@@ -19,7 +19,7 @@ use super::census::Apart;
 use super::mark::{self, Found, Mark, MarkFile};
 use super::reader::Reader;
 use super::sqlite::{Blank, Sqlite};
-use super::writer::Writer;
+use super::writer::{Commits, Writer};
 use super::{Store, StoreError, guard, restore};
 use crate::audit;
 use crate::keyring::Keyring;
@@ -42,7 +42,7 @@ pub struct Moment {
 }
 
 /// Opens the store at `database`, whose secrets are sealed under the key from `source`; what it does is
-/// counted in `metrics`.
+/// counted in `metrics`. A thread of the store's own writes.
 ///
 /// # Errors
 /// [`StoreError`] says what is missing and what to do.
@@ -52,6 +52,21 @@ pub fn open(
     at: Moment,
     metrics: &Arc<Metrics>,
 ) -> Result<(Store, Vault, StoreLock), StoreError> {
+    let (lock, mut store, commits, vault) = open_in_turns(database, source, at, metrics)?;
+    store.writer = store.writer.on_a_thread(commits)?;
+    Ok((store, vault, lock))
+}
+
+/// The same, where the caller's thread writes, between what else it does: see [`crate::turns`].
+///
+/// # Errors
+/// Those of [`open`].
+pub fn open_in_turns(
+    database: &Path,
+    source: &KeySource,
+    at: Moment,
+    metrics: &Arc<Metrics>,
+) -> Result<(StoreLock, Store, Commits, Vault), StoreError> {
     if matches!(source, KeySource::File(file) if database == file) {
         return Err(StoreError::SamePath(database.to_owned()));
     }
@@ -97,13 +112,13 @@ pub fn open(
     let recovery = sqlite.recovery_key()?;
     let mark = compare_mark(&sqlite, &mark, unmarked, at)?;
     sqlite.reserve_log()?;
-    let reader = Reader::new(Sqlite::open_reader(database, Arc::clone(&keys))?);
-    let writer = Writer::start(sqlite, mark, database.to_owned(), Arc::clone(metrics))?;
+    let (writer, commits) = Writer::new(sqlite, mark, database.to_owned(), Arc::clone(metrics));
+    let reader = Reader::new(Sqlite::open_reader(database, Arc::clone(&keys))?, commits.shared());
     let apart = Apart { path: database.to_owned(), keys: Arc::clone(&keys) };
     let metrics = Arc::clone(metrics);
     let store =
         Store { writer, reader, apart, keys: Arc::clone(&keys), quota: Arc::default(), metrics };
-    Ok((store, Vault::new(keys, recovery), StoreLock { _file: lock }))
+    Ok((StoreLock { _file: lock }, store, commits, Vault::new(keys, recovery)))
 }
 
 /// Whether the database has come as far as its mark says; from here on the mark goes with it.

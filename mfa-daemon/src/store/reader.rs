@@ -1,25 +1,35 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Reads, on a connection of their own: in WAL mode they wait for no writer, so they run where they
-//! are asked for. Another thread would cost a login two wake-ups, more than the read itself.
+//! Reads. They run where they are asked for: another thread would cost a login two wake-ups, more than the
+//! read itself. Between two commits the writer's connection serves them, whose cache is warm and of this very
+//! moment; during one, which they must not wait for, another does.
 
 use std::sync::{Mutex, PoisonError};
 
 use mfa_proto::UserName;
 
 use super::sqlite::Sqlite;
+use super::writer::Shared;
 use super::{Listed, StoreError};
 use crate::policy::record::Record;
 
-/// A connection that only reads.
-pub(super) struct Reader(Mutex<Sqlite>);
+/// Two connections, of which one only reads.
+pub(super) struct Reader {
+    writers: Shared,
+    own: Mutex<Sqlite>,
+}
 
 impl Reader {
-    pub(super) fn new(store: Sqlite) -> Self {
-        Self(Mutex::new(store))
+    pub(super) fn new(own: Sqlite, writers: Shared) -> Self {
+        Self { writers, own: Mutex::new(own) }
     }
 
     pub(super) fn get(&self, user: &UserName) -> Result<Option<Record>, StoreError> {
-        let store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(shared) = self.writers.try_lock()
+            && let Some(store) = shared.as_ref()
+        {
+            return Ok(store.get(user)?.map(|row| row.record));
+        }
+        let store = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(store.get(user)?.map(|row| row.record))
     }
 
@@ -28,6 +38,6 @@ impl Reader {
         after: Option<&UserName>,
         limit: u16,
     ) -> Result<Vec<Listed>, StoreError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).list(after, limit)
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).list(after, limit)
     }
 }

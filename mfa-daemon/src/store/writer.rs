@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The one writer: a thread that takes the changes that wait, makes them in one transaction,
-//! commits, and only then lets the answers go (group commit).
+//! The one writer: it takes the changes that wait, makes them in one transaction, commits, and only then
+//! lets the answers go (group commit). Whose thread does that is [`Commits`]' owner's to say.
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use mfa_proto::UserName;
 use mfa_proto::audit::AuditEvent;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tracing::{error, warn};
 
 use super::mark::MarkFile;
@@ -43,35 +43,50 @@ pub(super) enum Told {
     PassedOver(Event),
 }
 
-/// The handle to the thread. Dropping it finishes what was queued.
+/// The database while no group of changes is being committed: for reads as well, which find its cache as
+/// the last commit has left it. Absent after a failed commit: what SQLite and the kernel then hold in memory
+/// is not to be trusted (a failed fsync may have dropped the pages), so the file is opened anew.
+pub(super) type Shared = Arc<Mutex<Option<Sqlite>>>;
+
+/// The handle to the writer. Dropping it finishes what was queued, where a thread does the work.
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Job>>,
+    called: Arc<Notify>,
     thread: Option<JoinHandle<()>>,
     metrics: Arc<Metrics>,
     progress: Arc<Progress>,
 }
 
 impl Writer {
-    pub(super) fn start(
+    pub(super) fn new(
         store: Sqlite,
         mark: MarkFile,
         path: PathBuf,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, StoreError> {
+    ) -> (Self, Commits) {
         let (queue, jobs) = mpsc::channel();
-        let keys = Arc::clone(&store.keys);
-        let counted = Arc::clone(&metrics);
-        let progress = Arc::<Progress>::default();
-        let shown = Arc::clone(&progress);
+        let (called, progress) = <(Arc<Notify>, Arc<Progress>)>::default();
+        let commits = Commits {
+            jobs,
+            called: Arc::clone(&called),
+            keys: Arc::clone(&store.keys),
+            store: Arc::new(Mutex::new(Some(store))),
+            mark,
+            path,
+            metrics: Arc::clone(&metrics),
+            progress: Arc::clone(&progress),
+        };
+        (Self { queue: Some(queue), called, thread: None, metrics, progress }, commits)
+    }
+
+    /// Has a thread of its own do the work.
+    pub(super) fn on_a_thread(mut self, commits: Commits) -> Result<Self, StoreError> {
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || {
-                shown.of_this_thread();
-                let store = Some(store);
-                Loop { store, keys, mark, path, metrics: counted, progress: shown }.run(&jobs);
-            })
+            .spawn(move || commits.run())
             .map_err(StoreError::Thread)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), metrics, progress })
+        self.thread = Some(thread);
+        Ok(self)
     }
 
     pub(super) fn progress(&self) -> &Arc<Progress> {
@@ -142,7 +157,9 @@ impl Writer {
             })
         });
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        queue.send(job).map_err(|_| StoreError::Closed)
+        queue.send(job).map_err(|_| StoreError::Closed)?;
+        self.called.notify_one();
+        Ok(())
     }
 }
 
@@ -155,10 +172,11 @@ impl Drop for Writer {
     }
 }
 
-struct Loop {
-    /// Absent after a failed commit: what SQLite and the kernel then hold in memory is not to be
-    /// trusted (a failed fsync may have dropped the pages), so the file is opened anew.
-    store: Option<Sqlite>,
+/// The work of the writer. Whoever has it commits what is queued.
+pub struct Commits {
+    jobs: mpsc::Receiver<Job>,
+    called: Arc<Notify>,
+    store: Shared,
     keys: Arc<Keyring>,
     mark: MarkFile,
     path: PathBuf,
@@ -166,40 +184,93 @@ struct Loop {
     progress: Arc<Progress>,
 }
 
-impl Loop {
-    fn run(mut self, jobs: &mpsc::Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            self.progress.goes_on();
-            let mut releases = Vec::new();
-            let result = self.group(first, jobs, &mut releases);
-            let committed = result
-                .as_ref()
-                .map(drop)
-                .map_err(|error| error.obstacle().or_else(|| Obstacle::of_disk(&self.path)));
-            if let (Err(error), Err(obstacle)) = (result, committed) {
-                // Those behind would wait as long for the same end: they are denied at once.
-                let before = releases.len();
-                releases.extend(jobs.try_iter().map(|job| job(Err(obstacle))));
-                let behind = releases.len() - before;
-                error!(%error, behind, "cannot commit; what waited for it is denied");
-            }
-            for release in releases {
-                release(committed);
-            }
-            self.progress.rests();
+/// What is to be told of a commit that is durable, or failed.
+pub struct Answers {
+    releases: Vec<Release>,
+    committed: Committed,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self { releases: Vec::new(), committed: Ok(()) }
+    }
+}
+
+impl Answers {
+    /// Tells it.
+    pub fn release(self) {
+        for release in self.releases {
+            release(self.committed);
         }
-        if let Some(Err(error)) = self.store.as_ref().map(Sqlite::settle) {
+    }
+}
+
+impl Commits {
+    /// Works on this thread until the store is dropped.
+    fn run(mut self) {
+        self.progress.of_this_thread();
+        while let Ok(first) = self.jobs.recv() {
+            self.commit_with(first).release();
+        }
+    }
+
+    /// The database, between two commits.
+    pub(super) fn shared(&self) -> Shared {
+        Arc::clone(&self.store)
+    }
+
+    /// Whether it gets on with its work, for the watchdog: this thread does it.
+    pub fn are_of_this_thread(&self) {
+        self.progress.of_this_thread();
+    }
+
+    /// Waits until a change is queued.
+    pub async fn called(&self) {
+        self.called.notified().await;
+    }
+
+    /// Makes the changes that wait, up to a group, and commits. Blocks for as long as the disk takes.
+    #[must_use]
+    pub fn commit(&mut self) -> Answers {
+        let Ok(first) = self.jobs.try_recv() else { return Answers::default() };
+        let answers = self.commit_with(first);
+        if answers.releases.len() >= GROUP_MAX {
+            // More may wait, and whoever queued it has called already.
+            self.called.notify_one();
+        }
+        answers
+    }
+
+    fn commit_with(&mut self, first: Job) -> Answers {
+        self.progress.goes_on();
+        let mut releases = Vec::new();
+        let result = self.group(first, &mut releases);
+        let committed = result
+            .as_ref()
+            .map(drop)
+            .map_err(|error| error.obstacle().or_else(|| Obstacle::of_disk(&self.path)));
+        if let (Err(error), Err(obstacle)) = (result, committed) {
+            // Those behind would wait as long for the same end: they are denied at once.
+            let before = releases.len();
+            releases.extend(self.jobs.try_iter().map(|job| job(Err(obstacle))));
+            let behind = releases.len() - before;
+            error!(%error, behind, "cannot commit; what waited for it is denied");
+        }
+        self.progress.rests();
+        Answers { releases, committed }
+    }
+
+    fn settle(&self) {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(error)) = store.as_ref().map(Sqlite::settle) {
             warn!(%error, "the log of the database was not taken in; the next start does it");
         }
     }
 
-    fn group(
-        &mut self,
-        first: Job,
-        jobs: &mpsc::Receiver<Job>,
-        releases: &mut Vec<Release>,
-    ) -> Result<(), StoreError> {
-        let store = match self.store.take() {
+    fn group(&mut self, first: Job, releases: &mut Vec<Release>) -> Result<(), StoreError> {
+        // For as long as this takes: a read beside it has a connection of its own.
+        let mut shared = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = match shared.take() {
             Some(store) => Ok(store),
             None => self.reopen(),
         };
@@ -213,7 +284,7 @@ impl Loop {
         };
         releases.push(first(Ok(&store)));
         while releases.len() < GROUP_MAX {
-            let Ok(job) = jobs.try_recv() else { break };
+            let Ok(job) = self.jobs.try_recv() else { break };
             releases.push(job(Ok(&store)));
             self.progress.goes_on();
         }
@@ -221,7 +292,7 @@ impl Loop {
         self.metrics.committed(releases.len());
         // Before anybody is told: what opened a login must not be forgotten with an older database.
         let marked = self.mark.write(store.mark());
-        self.store = Some(store);
+        *shared = Some(store);
         marked.map_err(|error| StoreError::Mark(self.path.clone(), error))
     }
 
@@ -235,9 +306,18 @@ impl Loop {
     }
 }
 
+/// Commits what is left, and leaves the database for the next start.
+impl Drop for Commits {
+    fn drop(&mut self) {
+        while let Ok(first) = self.jobs.try_recv() {
+            self.commit_with(first).release();
+        }
+        self.settle();
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use getrandom::SysRng;
@@ -273,15 +353,14 @@ mod tests {
 
         /// Runs jobs that all wait already when the loop looks.
         fn run(&self, store: Sqlite, waiting: Vec<Job>) {
-            let (queue, jobs) = mpsc::channel();
+            let mark = MarkFile::open(&self.home.path().join("mark")).unwrap();
+            let (mut writer, commits) = Writer::new(store, mark, self.path(), Arc::default());
+            let queue = writer.queue.take().unwrap();
             for job in waiting {
                 queue.send(job).unwrap();
             }
             drop(queue);
-            let mark = MarkFile::open(&self.home.path().join("mark")).unwrap();
-            let (keys, metrics) = (Arc::clone(&self.keys), Arc::default());
-            let (store, path, progress) = (Some(store), self.path(), Arc::default());
-            Loop { store, keys, mark, path, metrics, progress }.run(&jobs);
+            commits.run();
         }
     }
 

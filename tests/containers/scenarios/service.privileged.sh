@@ -154,14 +154,6 @@ case_4_a_daemon_that_hangs_is_replaced_and_an_idle_one_left_alone() {
     opens "$user"
 }
 
-# Whatever the writer of this process does.
-writer_of() {
-    local task
-    for task in "/proc/$1/task"/*; do
-        [ "$(cat "$task/comm")" != store-writer ] || echo "${task##*/}"
-    done
-}
-
 case_5_a_daemon_whose_writer_is_stuck_is_replaced() {
     local user before tracer since
     user=$(enrolled_user)
@@ -170,12 +162,13 @@ case_5_a_daemon_whose_writer_is_stuck_is_replaced() {
     systemctl restart mfa.service
     before=$(daemon)
     since=$(moment)
-    strace -qq -o /dev/null -p "$(writer_of "$before")" -e trace=pwrite64 \
+    # The thread that writes is the process's first; another takes its place at the socket meanwhile.
+    strace -qq -o /dev/null -p "$before" -e trace=pwrite64 \
         -e inject=pwrite64:delay_enter=600s &
     tracer=$!
     # shellcheck disable=SC2064
     trap "kill -KILL $tracer 2>/dev/null || true; as_packaged" EXIT
-    waits_until grep -q "^TracerPid:.$tracer\$" "/proc/$before/task/$(writer_of "$before")/status"
+    waits_until grep -q "^TracerPid:.$tracer\$" "/proc/$before/status"
     refuses with_password "$user" "$(wrong_code_of "$user")"
     # It answers what needs no writer, and that is not enough.
     mfa status --user "$user"
