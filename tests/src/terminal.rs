@@ -39,7 +39,8 @@ impl Terminal {
         let keyboard = unsafe { OwnedFd::from_raw_fd(keyboard) };
         let stream = || Stdio::from(keyboard.try_clone().expect("the terminal"));
         let child = Command::new("setsid")
-            .arg("--ctty")
+            // A job in the background is started with these ignored, and hands that on.
+            .args(["--ctty", "env", "--default-signal=HUP,INT"])
             .args(command)
             .stdin(stream())
             .stdout(stream())
