@@ -40,7 +40,7 @@ fn main() {
         "enroll" => enrolments(socket, count),
         other => panic!("neither exchange nor enroll: {other}"),
     };
-    writeln!(io::stdout(), "{}", seconds.as_secs_f64()).unwrap();
+    writeln!(io::stdout().lock(), "{}", seconds.as_secs_f64()).unwrap();
 }
 
 fn enrolments(socket: &Path, count: usize) -> Duration {

@@ -125,5 +125,5 @@ fn tell(answered: &[Answered], seconds: f64) {
     let at = |percent: usize| times.get(times.len() * percent / 100).expect("a verification");
     let refused = answered.len() - right;
     let line = format!("{right} {refused} {seconds} {} {} {}", at(50), at(95), at(99));
-    writeln!(io::stdout(), "{line}").unwrap();
+    writeln!(io::stdout().lock(), "{line}").unwrap();
 }

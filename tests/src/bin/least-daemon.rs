@@ -28,7 +28,7 @@ fn main() {
             thread::spawn(move || least::serve(&listener, &log))
         })
         .collect();
-    writeln!(io::stdout(), "ready").unwrap();
+    writeln!(io::stdout().lock(), "ready").unwrap();
     for thread in threads {
         thread.join().unwrap();
     }
