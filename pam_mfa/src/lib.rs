@@ -148,7 +148,7 @@ fn panic_if_asked(args: &[&CStr]) {
     struct Falls;
     impl Drop for Falls {
         fn drop(&mut self) {
-            panic!("asked to, in a destructor");
+            panic!("asked to");
         }
     }
     if args.contains(&c"panic") {
@@ -162,6 +162,6 @@ fn panic_if_asked(args: &[&CStr]) {
     }
     if args.contains(&c"panic_twice") {
         let _falls = Falls;
-        panic!("asked to, and again when this is left");
+        panic!("asked to");
     }
 }
