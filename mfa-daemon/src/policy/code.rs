@@ -82,15 +82,15 @@ pub fn clock_is_behind(token: &Token, now: u64, skew: u64) -> bool {
     }
 }
 
-/// The factor of a token whose last step lies beyond the window, with that mark moved to now; others
-/// as they are. For an administrator who says that the clock is right now.
-#[must_use]
-pub fn caught_up(token: &Token, now: u64, skew: u64) -> Factor {
-    match token.factor {
-        Factor::Totp { period, drift, .. } if clock_is_behind(token, now, skew) => {
-            Factor::Totp { period, last_step: Some(step(now, period)), drift }
-        }
-        factor => factor,
+/// Moves the mark of a token whose last step lies beyond the window to now, and leaves others as they are.
+/// For an administrator who says that the clock is right now. The code that set the mark stays spent when its
+/// time comes; of those before it, from while the clock was ahead, nothing is known any more.
+pub fn catch_up(token: &mut Token, now: u64, skew: u64) {
+    if let Factor::Totp { period, last_step: Some(last), drift } = token.factor
+        && clock_is_behind(token, now, skew)
+    {
+        token.factor = Factor::Totp { period, last_step: Some(step(now, period)), drift };
+        near::bar(token, last, now);
     }
 }
 
@@ -243,9 +243,13 @@ mod tests {
     fn an_unlock_moves_only_a_mark_that_lies_beyond_the_window() {
         let now = 60_000_u64;
         let current = now / 30;
-        let mark = |token: &Token| match caught_up(token, now, 1) {
-            Factor::Totp { last_step, .. } => last_step,
-            Factor::Hotp { .. } => None,
+        let mark = |token: &Token| {
+            let mut token = token.clone();
+            catch_up(&mut token, now, 1);
+            match token.factor {
+                Factor::Totp { last_step, .. } => last_step,
+                Factor::Hotp { .. } => None,
+            }
         };
         assert_eq!(mark(&totp(Some(current + 2_880), 0)), Some(current));
         assert_eq!(mark(&totp(Some(current + 1), 0)), Some(current + 1));

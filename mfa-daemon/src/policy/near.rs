@@ -115,6 +115,11 @@ pub fn bars(token: &Token, at: u64) -> bool {
     token.near.as_ref().is_some_and(|near| near.at == at || near.barred.contains(&at))
 }
 
+/// Has this step open nothing when its time comes.
+pub(super) fn bar(token: &mut Token, at: u64, now: u64) {
+    token.near = remember(token, &[at], now).map(|near| Near { seen: None, ..near });
+}
+
 /// After a code that was not the token's second of two: the next one is not in a row with the one
 /// before it. What is barred stays barred.
 pub fn break_row(token: &mut Token) {

@@ -91,7 +91,7 @@ pub(super) async fn unlock(
                 let event = event.figure("failures", record.lockout.failures);
                 record.lockout.reset();
                 for token in &mut record.tokens {
-                    token.factor = code::caught_up(token, now, skew);
+                    code::catch_up(token, now, skew);
                 }
                 Step { change: Change::to(record), event: Some(event), answer: true }
             }

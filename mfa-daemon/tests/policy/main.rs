@@ -10,6 +10,8 @@
 
 mod account;
 mod bypass;
+mod histories;
+mod household;
 mod kinds;
 mod model;
 mod resynchronisation;

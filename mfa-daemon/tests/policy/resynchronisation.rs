@@ -2,6 +2,7 @@
 //! Two codes in a row bring a token back; one that was typed before its time is worth nothing.
 
 use mfa_crypto::Period;
+use mfa_daemon::policy::code::catch_up;
 use mfa_daemon::policy::login::{Decision, Success, Typed};
 use mfa_daemon::policy::record::{Factor, Record, Token};
 
@@ -226,6 +227,21 @@ fn nothing_is_resynchronised_while_the_clock_is_behind_the_last_success() {
     let mut control = account([totp("phone"), totp("watch")]);
     assert_eq!(typed(&mut control, 6, 0), hint(180));
     assert!(opens(&typed(&mut control, 7, 30)));
+}
+
+#[test]
+fn a_code_used_before_the_clock_was_set_back_stays_used_when_its_time_comes_after_an_unlock() {
+    let mut record = account([totp("phone")]);
+    assert!(opens(&typed(&mut record, 10, 300)));
+    catch_up(&mut record.tokens[0], NOW, 1);
+    let mut control = record.clone();
+    control.tokens[0].near = None;
+    for record in [&mut record, &mut control] {
+        assert!(opens(&typed(record, 1, 30)), "the unlock is of use");
+    }
+    assert_eq!(typed(&mut record, 10, 300), Decision::Replayed);
+    assert!(opens(&typed(&mut control, 10, 300)));
+    assert!(opens(&typed(&mut record, 11, 330)));
 }
 
 #[test]
