@@ -11,7 +11,7 @@ RPM = $(T)/generate-rpm/mfa-$(VERSION)-1.$(shell uname -m).rpm
 export SOURCE_DATE_EPOCH ?= $(shell dpkg-parsechangelog -l packaging/deb/changelog -S Timestamp)
 PROGRAMS := $(addprefix $(T)/release/,libpam_mfa.so mfa-daemon mfa)
 
-.PHONY: help demo record pictures test test-faults lint advisories fmt bench costs bench-params build man completions packages deb clean clean-images
+.PHONY: help demo record pictures test test-faults test-asan fuzz lint advisories fmt bench costs bench-params build man completions packages deb clean clean-images
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -39,6 +39,14 @@ test-faults: ## the faults that take longer, of docs/faults.md; at most half an 
 	@tests/prepare test-faults
 	@tests/run-faults
 
+test-asan: ## the PAM host tests with AddressSanitizer; part of test-faults
+	@tests/prepare test-asan
+	@tests/asan
+
+fuzz: ## FUZZ_MINUTES (20) of processor time for each fuzz target, two at a time; docs/fuzzing.md
+	@tests/prepare fuzz
+	@tests/fuzz/run
+
 lint: ## formatting, clippy, licences, shell scripts
 	@tests/prepare test
 	cargo fmt --all --check
@@ -46,7 +54,7 @@ lint: ## formatting, clippy, licences, shell scripts
 	cargo deny --log-level error check bans licenses sources
 	tests/named-tests
 	tests/fault-table check
-	shellcheck --severity=warning -x -P . packaging/{stage,package,compiler-flags} packaging/deb/{preinst,postinst,prerm,postrm} tests/packages tests/prepare tests/named-tests \
+	shellcheck --severity=warning -x -P . packaging/{stage,package,compiler-flags} packaging/deb/{preinst,postinst,prerm,postrm} tests/packages tests/prepare tests/named-tests tests/asan tests/fuzz/run \
 	  $$(grep -rlE '^#!.*(ba)?sh$$|shellcheck shell=' tests/containers tests/demo)
 
 # Apart from lint: its result changes without a change here, and it fetches a database from GitHub.

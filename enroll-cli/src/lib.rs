@@ -14,6 +14,8 @@ mod daemon;
 mod duration;
 mod export_error;
 mod failure;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod google_authenticator;
 mod groups;
 mod import_error;

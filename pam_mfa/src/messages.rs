@@ -2,6 +2,8 @@
 //! Every sentence that a user reads; what the log says is in `logged`. Before a success none depends on whether the account or a
 //! token exists.
 
+// With its path, since the fuzz targets take this file into another crate.
+#[path = "messages/logged.rs"]
 pub(crate) mod logged;
 
 use mfa_proto::login::{Accepted, LastFailure};

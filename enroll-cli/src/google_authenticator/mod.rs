@@ -15,6 +15,8 @@ mod homes;
 mod option;
 mod taken;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use file::Moving;
 pub(crate) use file::{GoogleFile, GoogleProblem};
 pub(crate) use homes::{Content, HomeError, find, named};
 pub(crate) use taken::{Unfit, export};
