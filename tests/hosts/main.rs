@@ -3,7 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, outside the functions that clippy takes for tests"
+    reason = "test code, outside the functions that clippy takes for tests"
 )]
 
 mod impostor;

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 use mfa_tests::artifacts;
 use mfa_tests::daemon::Daemon;
@@ -211,13 +212,15 @@ fn children_that_a_program_makes_meanwhile_inherit_no_connection() {
     };
     assert_eq!(sockets(program.pid()), 0, "at the prompt");
     program.type_in("123456");
+    let until = Instant::now() + Duration::from_secs(20);
     while daemon.questions().len() < 2 {
+        assert!(Instant::now() < until, "{:?}", daemon.questions());
         std::thread::yield_now();
     }
     assert_eq!(sockets(program.pid()), 1, "the connection is open while children are made");
     let made = program.printed().matches("child: ").count();
     // Some more, all of them while it is open.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(300));
     go.send(()).unwrap();
     let outcome = program.wait();
     let children = outcome.starting("child: ");

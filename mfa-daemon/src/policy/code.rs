@@ -84,13 +84,18 @@ pub fn clock_is_behind(token: &Token, now: u64, skew: u64) -> bool {
 
 /// Moves the mark of a token whose last step lies beyond the window to now, and leaves others as they are.
 /// For an administrator who says that the clock is right now. The code that set the mark stays spent when its
-/// time comes; of those before it, from while the clock was ahead, nothing is known any more.
+/// time comes; of those before it, from while the clock was ahead, nothing is known any more. A drift to the past
+/// was learned from the clock that was ahead, and goes with it: it would hold the window behind the mark.
 pub fn catch_up(token: &mut Token, now: u64, skew: u64) {
     if let Factor::Totp { period, last_step: Some(last), drift } = token.factor
         && clock_is_behind(token, now, skew)
     {
-        token.factor = Factor::Totp { period, last_step: Some(step(now, period)), drift };
-        near::bar(token, last, now);
+        let current = step(now, period);
+        token.factor =
+            Factor::Totp { period, last_step: Some(last.min(current)), drift: drift.max(0) };
+        if last > current {
+            near::bar(token, last, now);
+        }
     }
 }
 
@@ -255,6 +260,27 @@ mod tests {
         assert_eq!(mark(&totp(Some(current + 1), 0)), Some(current + 1));
         assert_eq!(mark(&totp(Some(current - 9), 0)), Some(current - 9));
         assert_eq!(mark(&totp(None, 0)), None);
+    }
+
+    #[test]
+    fn after_an_unlock_the_next_code_opens_also_where_a_clock_ahead_had_been_taken_for_a_slow_phone()
+     {
+        let now = 60_000_u64;
+        let current = now / 30;
+        for (last, drift) in [(current + 5, -10), (current - 5, -10), (current + 50, 0)] {
+            let mut token = totp(Some(last), drift);
+            assert!(clock_is_behind(&token, now, 1), "{last} {drift}");
+            for later in 0..3 {
+                catch_up(&mut token, now + 30 * later, 1);
+            }
+            assert!(!clock_is_behind(&token, now, 1), "{last} {drift}");
+            let next = look(&token, &secret(), &code(current + 1), now + 30, 1);
+            let open =
+                Factor::Totp { period: Period::default(), last_step: Some(current + 1), drift: 0 };
+            assert_eq!(next, Match::Fresh(open), "{last} {drift}");
+            let spent = last.min(current);
+            assert_eq!(look(&token, &secret(), &code(spent), spent * 30, 1), Match::Spent);
+        }
     }
 
     #[test]

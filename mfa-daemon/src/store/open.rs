@@ -113,7 +113,12 @@ pub fn open_in_turns(
     let mark = compare_mark(&sqlite, &mark, unmarked, at)?;
     sqlite.reserve_log()?;
     let (writer, commits) = Writer::new(sqlite, mark, database.to_owned(), Arc::clone(metrics));
-    let reader = Reader::new(Sqlite::open_reader(database, Arc::clone(&keys))?, commits.shared());
+    let own = Sqlite::open_reader(database, Arc::clone(&keys))?;
+    // From its first read on it holds the log's index, which is in memory alone. After a failed sync the writer
+    // closes its connection; were that the last one, the next would build the index anew from the log, and take the
+    // change that nobody may count on for a commit.
+    own.has_users()?;
+    let reader = Reader::new(own, commits.shared());
     let apart = Apart { path: database.to_owned(), keys: Arc::clone(&keys) };
     let metrics = Arc::clone(metrics);
     let store =

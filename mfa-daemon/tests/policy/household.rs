@@ -281,6 +281,10 @@ impl Household {
         if last <= current + self.phone.drift + 3 {
             return None;
         }
+        self.phone.drift = self.phone.drift.max(0);
+        if last <= current {
+            return None;
+        }
         self.phone.last_step = current;
         self.phone.early.note(last, self.now);
         self.phone.early.in_row = false;

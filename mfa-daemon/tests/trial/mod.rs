@@ -126,7 +126,7 @@ impl Trial {
 
     /// Whether it has ended by itself; a killed one needs a moment for that.
     pub(crate) fn is_dead(&mut self) -> bool {
-        let until = Instant::now() + Duration::from_millis(300);
+        let until = Instant::now() + Duration::from_secs(3);
         while Instant::now() < until {
             if self.running.as_mut().unwrap().try_wait().unwrap().is_some() {
                 self.running = None;

@@ -141,11 +141,11 @@ case_further_sessions_of_a_connection_ask_for_no_code_and_a_new_connection_does(
 
 case_a_client_that_is_killed_and_a_grace_time_that_ends_at_the_prompt_count_nothing() {
     local user
-    sshd_with sshd-grace-time 2232 LoginGraceTime=2
+    sshd_with sshd-grace-time 2232 LoginGraceTime=10
     user=$(enrolled_user)
     refuses with_password "$user" "hang-up:"
     refuses with_password "$user" "run:pkill -KILL -f '^ssh -p 22 .*$user@127'; echo 000000"
-    ssh_key=/etc/ssh/test-keys/id refuses ssh_with 2232 "$user" "One-time code: " "run:sleep 4; echo 000000"
+    ssh_key=/etc/ssh/test-keys/id refuses ssh_with 2232 "$user" "One-time code: " "run:sleep 13; echo 000000"
     waits_until sh -c "! pgrep -f '^sshd: $user'"
     failures_of "$user" 0
     ssh_key=/etc/ssh/test-keys/id accepts "$user" ssh_with 2232 "$user" "One-time code: " "$(code_of "$user")"
