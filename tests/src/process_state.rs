@@ -227,13 +227,17 @@ mod tests {
         let noticed = before.changes(&ProcessState::now());
         assert!(noticed.iter().any(|change| change.contains("/dev/null")), "{noticed:?}");
 
+        // More than the other tests, which are threads as well, can end meanwhile.
+        let end = std::sync::Barrier::new(101);
         let before = ProcessState::now();
-        let (end, wait) = std::sync::mpsc::channel::<()>();
-        let thread = std::thread::spawn(move || wait.recv().is_ok());
-        let noticed = before.changes(&ProcessState::now());
-        assert!(noticed.iter().any(|change| change.starts_with("Threads")), "{noticed:?}");
-        drop(end);
-        thread.join().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..100 {
+                scope.spawn(|| end.wait());
+            }
+            let noticed = before.changes(&ProcessState::now());
+            end.wait();
+            assert!(noticed.iter().any(|change| change.starts_with("Threads")), "{noticed:?}");
+        });
 
         let before = ProcessState::now();
         set_action(libc::SIGUSR1, libc::SIG_IGN);
