@@ -26,7 +26,7 @@ use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 use crate::google_authenticator::GoogleFile;
-use crate::incoming::{Incoming, Sink};
+use crate::incoming::{Incoming, Taken};
 use crate::users_json::{self, Document};
 use crate::users_oath::{self, Wanted};
 
@@ -35,17 +35,6 @@ const NOW: u64 = 1_795_468_445;
 
 /// Steps around now whose codes may still open a login here.
 const REACH: u64 = 20;
-
-/// Takes everybody.
-#[derive(Default)]
-struct Taken(Vec<Incoming>);
-
-impl Sink for Taken {
-    fn take(&mut self, user: Incoming) -> Result<(), Failure> {
-        self.0.push(user);
-        Ok(())
-    }
-}
 
 thread_local! {
     // One file for all runs: making one costs more than reading it.

@@ -22,3 +22,16 @@ pub(crate) trait Sink {
     /// Nothing more is to come then.
     fn take(&mut self, user: Incoming) -> Result<(), Failure>;
 }
+
+/// Takes everybody.
+#[cfg(any(test, feature = "fuzzing"))]
+#[derive(Default)]
+pub(crate) struct Taken(pub(crate) Vec<Incoming>);
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Sink for Taken {
+    fn take(&mut self, user: Incoming) -> Result<(), Failure> {
+        self.0.push(user);
+        Ok(())
+    }
+}

@@ -66,6 +66,16 @@ pub struct Daemon {
     pub rekey: Mutex<Rekeyed>,
 }
 
+/// The clocks of a daemon's host.
+pub struct Clocks {
+    /// [`Daemon::clock`].
+    pub clock: Clock,
+    /// [`Daemon::uptime`].
+    pub uptime: Clock,
+    /// [`Daemon::clock_watch`].
+    pub watch: ClockWatch,
+}
+
 /// What the configuration comes to. A request keeps the one it began with to its end.
 pub struct Settings {
     /// As it was read.
@@ -143,6 +153,33 @@ pub fn command() -> Origin {
 }
 
 impl Daemon {
+    /// One that has served nobody yet.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        (store, vault): (Store, Vault),
+        clocks: Clocks,
+        metrics: Arc<Metrics>,
+        exchanges: Exchanges,
+    ) -> Self {
+        Self {
+            settings: RwLock::new(Arc::new(settings)),
+            reloading: tokio::sync::Mutex::default(),
+            store,
+            vault: Arc::new(vault),
+            unknown: Arc::default(),
+            pending: Arc::default(),
+            graces: Mutex::default(),
+            clock_watch: clocks.watch,
+            clock: clocks.clock,
+            uptime: clocks.uptime,
+            metrics,
+            exchanges,
+            imports: Arc::new(tokio::sync::Semaphore::new(1)),
+            rekey: Mutex::default(),
+        }
+    }
+
     /// What holds now.
     pub fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::parser::ValueSource;
@@ -19,7 +19,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::arguments::Arguments;
 use crate::clock_sync::{ClockWatch, clock_state};
 use crate::config::{Source, StoreUrl};
-use crate::daemon::{CLOCK_FLOOR, Daemon, Settings};
+use crate::daemon::{CLOCK_FLOOR, Clocks, Daemon, Settings};
 use crate::exchanges::Exchanges;
 use crate::guests::Guests;
 use crate::master_key::KeySource;
@@ -128,22 +128,8 @@ fn start(source: &Source, check: bool) -> Result<(), StartError> {
     let exchanges =
         Exchanges::start().map_err(|error| StartError::System(messages::NO_THREAD, error))?;
     let guests = Guests::start().map_err(|error| StartError::System(messages::NO_THREAD, error))?;
-    let daemon = Arc::new(Daemon {
-        settings: RwLock::new(Arc::new(settings)),
-        reloading: tokio::sync::Mutex::default(),
-        store,
-        vault: Arc::new(vault),
-        unknown: Arc::default(),
-        pending: Arc::default(),
-        graces: std::sync::Mutex::default(),
-        clock_watch: ClockWatch::new(clock_state),
-        clock,
-        uptime,
-        metrics,
-        exchanges,
-        imports: Arc::new(tokio::sync::Semaphore::new(1)),
-        rekey: std::sync::Mutex::default(),
-    });
+    let clocks = Clocks { clock, uptime, watch: ClockWatch::new(clock_state) };
+    let daemon = Arc::new(Daemon::new(settings, (store, vault), clocks, metrics, exchanges));
     daemon.clock_watch.look(uptime());
     let serving = serve(listener, queue, for_metrics, daemon, guests, signals);
     turns::run(&runtime, &mut commits, serving)

@@ -24,6 +24,7 @@ pub mod pam_host;
 pub mod process_memory;
 #[expect(unsafe_code, reason = "asks the kernel for the state of this process, and changes it")]
 pub mod process_state;
+pub mod question;
 pub mod shim;
 pub mod stack;
 pub mod strace;

@@ -9,19 +9,8 @@ use mfa_proto::transfer::{ExportedToken, ImportedMoving};
 use proptest::prelude::*;
 
 use super::*;
-use crate::incoming::Incoming;
+use crate::incoming::{Incoming, Taken};
 use crate::users_json::Document;
-
-/// Takes everybody.
-#[derive(Default)]
-struct Taken(Vec<Incoming>);
-
-impl Sink for Taken {
-    fn take(&mut self, user: Incoming) -> Result<(), Failure> {
-        self.0.push(user);
-        Ok(())
-    }
-}
 
 fn read(text: &str) -> Result<(Read, Vec<Incoming>), String> {
     let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -11,14 +11,14 @@
 )]
 
 use std::cell::Cell;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use data_encoding::BASE64;
 use getrandom::SysRng;
 use mfa_crypto::{Binding, ClientExchange, Confirm, Group, Moving, OtpUri, Session, hotp, step};
 use mfa_daemon::clock_sync::{ClockState, ClockWatch};
 use mfa_daemon::config::{Config, Source, StoreUrl};
-use mfa_daemon::daemon::{Daemon, Settings};
+use mfa_daemon::daemon::{Clocks, Daemon, Settings};
 use mfa_daemon::exchanges::Exchanges;
 use mfa_daemon::guests::Guests;
 use mfa_daemon::policy::record::Record;
@@ -92,26 +92,11 @@ impl House {
         let (store, vault, lock) =
             store::open(database, &config.master_key.source(None), at, &metrics).unwrap();
         let listen_at = config.socket.as_path().to_owned();
-        let daemon = Arc::new(Daemon {
-            settings: RwLock::new(Arc::new(Settings {
-                config,
-                issuer: "house".to_owned(),
-                group: group(),
-            })),
-            reloading: tokio::sync::Mutex::default(),
-            store,
-            vault: Arc::new(vault),
-            unknown: Arc::default(),
-            pending: Arc::default(),
-            graces: std::sync::Mutex::default(),
-            clock_watch: ClockWatch::new(|| ClockState::Synchronised),
-            clock: || NOW.get(),
-            uptime: || UPTIME.get(),
-            metrics,
-            exchanges: Exchanges::start().unwrap(),
-            imports: Arc::new(tokio::sync::Semaphore::new(1)),
-            rekey: std::sync::Mutex::default(),
-        });
+        let settings = Settings { config, issuer: "house".to_owned(), group: group() };
+        let watch = ClockWatch::new(|| ClockState::Synchronised);
+        let clocks = Clocks { clock: || NOW.get(), uptime: || UPTIME.get(), watch };
+        let exchanges = Exchanges::start().unwrap();
+        let daemon = Arc::new(Daemon::new(settings, (store, vault), clocks, metrics, exchanges));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (stop, stopped) = watch::channel(false);
         {

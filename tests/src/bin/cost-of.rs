@@ -12,8 +12,9 @@ use mfa_daemon::policy::lockout::LockoutRules;
 use mfa_daemon::policy::login::{Attempt, Decision, LoginRules, Typed, decide};
 use mfa_daemon::policy::record::{Factor, Record, Token};
 use mfa_proto::frame::{self, HEADER_LEN};
-use mfa_proto::login::{Accepted, Origin, Verify, VerifyAnswer};
-use mfa_proto::{Blob, Request, TypedCode, UserName};
+use mfa_proto::login::{Accepted, VerifyAnswer};
+use mfa_proto::{Blob, Request};
+use mfa_tests::question;
 
 const NOW: u64 = 1_800_000_000;
 const RULES: LoginRules = LoginRules {
@@ -59,17 +60,7 @@ fn decisions(times: u64) {
 /// `verify` and "accepted", each written by one end and read by the other.
 fn round_trips(times: u64) {
     for id in 0..times {
-        let question = Request::Verify(Verify {
-            user: UserName::new("alice").expect("a name"),
-            code: TypedCode::new("123456").expect("a code"),
-            origin: Origin {
-                service: "sshd".to_owned(),
-                rhost: Some("192.0.2.1".to_owned()),
-                tty: Some("ssh".to_owned()),
-                session: None,
-                ssh_key: None,
-            },
-        });
+        let question = question::verify("alice", "123456");
         let sent = frame::encode(id, black_box(question)).expect("a frame");
         let asked = frame::decode::<Request>(payload(&sent)).expect("a question");
         assert!(matches!(black_box(asked).body, Request::Verify(_)), "another question");

@@ -64,6 +64,14 @@ fn main() {
     writeln!(io::stdout().lock(), "{count}").unwrap();
 }
 
+/// Waits where there are as many connections as are held.
+fn unhurried(stream: UnixStream, full: bool) -> UnixStream {
+    if full {
+        thread::sleep(Duration::from_millis(5));
+    }
+    stream
+}
+
 struct Flood<'a> {
     socket: &'a str,
     size: usize,
@@ -82,12 +90,7 @@ impl Flood<'_> {
     /// Opens `size` of them as quickly as it can and holds them, served or not; then takes another one for the
     /// oldest every 5 ms.
     fn connections(&self) -> u64 {
-        self.held(|stream, full| {
-            if full {
-                thread::sleep(Duration::from_millis(5));
-            }
-            stream
-        })
+        self.held(unhurried)
     }
 
     /// The same without a pause: as many as the daemon can turn away.
@@ -98,11 +101,8 @@ impl Flood<'_> {
     /// As [`Self::connections`], each with its writing half closed.
     fn half_closed(&self) -> u64 {
         self.held(|stream, full| {
-            if full {
-                thread::sleep(Duration::from_millis(5));
-            }
             let _ = stream.shutdown(Shutdown::Write);
-            stream
+            unhurried(stream, full)
         })
     }
 

@@ -15,8 +15,8 @@ use std::{env, fs};
 
 use mfa_crypto::{Algorithm, Digits, Secret, hotp};
 use mfa_proto::frame::{self, HEADER_LEN};
-use mfa_proto::login::{Origin, Verify, VerifyAnswer};
-use mfa_proto::{Request, TypedCode, UserName};
+use mfa_proto::login::VerifyAnswer;
+use mfa_tests::question;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
@@ -57,18 +57,7 @@ fn question(line: &str, counter: u64) -> Question {
     let (user, secret) = line.split_once(' ').expect("a user and a secret");
     let secret = Secret::new(data_encoding::HEXLOWER.decode(secret.as_bytes()).unwrap());
     let code = hotp(&secret, Algorithm::Sha1, Digits::default(), counter);
-    let verify = Verify {
-        user: UserName::new(user).unwrap(),
-        code: TypedCode::new(code.as_str()).unwrap(),
-        origin: Origin {
-            service: "sshd".to_owned(),
-            rhost: Some("192.0.2.1".to_owned()),
-            tty: Some("ssh".to_owned()),
-            session: None,
-            ssh_key: None,
-        },
-    };
-    frame::encode(counter, Request::Verify(verify)).unwrap().to_vec()
+    frame::encode(counter, question::verify(user, code.as_str())).unwrap().to_vec()
 }
 
 async fn play(socket: &str, hands: Vec<Vec<Question>>) -> (Vec<Answered>, f64) {

@@ -27,7 +27,7 @@ use std::time::{Instant, UNIX_EPOCH};
 use std::{env, fs, io, thread};
 
 use least::{BEGIN, MESSAGE, VERIFY};
-use pam_host::{Answer, Call, Conversation, Transaction, result_name};
+use pam_host::{Call, OneCode, Transaction, result_name};
 
 #[path = "../least.rs"]
 #[expect(dead_code, unreachable_pub, reason = "the daemon uses all of it")]
@@ -36,18 +36,6 @@ mod least;
 #[path = "../pam_host.rs"]
 #[expect(dead_code, unreachable_pub, reason = "the tests use all of it")]
 mod pam_host;
-
-struct OneCode(CString);
-
-impl Conversation for OneCode {
-    fn prompt(&mut self, _: &str, _: bool) -> Answer {
-        Answer::Text(self.0.clone())
-    }
-
-    fn tell(&mut self, _: &str, _: bool) -> Answer {
-        Answer::NullText
-    }
-}
 
 struct Options {
     confdir: PathBuf,

@@ -8,20 +8,8 @@ use std::env;
 use std::ffi::CString;
 use std::io::{Write, stdin, stdout};
 
-use mfa_tests::pam_host::{Answer, Call, Conversation, Transaction, result_name};
+use mfa_tests::pam_host::{Call, OneCode, Transaction, result_name};
 use mfa_tests::syslog;
-
-struct OneCode(CString);
-
-impl Conversation for OneCode {
-    fn prompt(&mut self, _: &str, _: bool) -> Answer {
-        Answer::Text(self.0.clone())
-    }
-
-    fn tell(&mut self, _: &str, _: bool) -> Answer {
-        Answer::NullText
-    }
-}
 
 fn main() {
     let arguments: Vec<_> = env::args().skip(1).collect();

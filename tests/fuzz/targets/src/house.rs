@@ -4,12 +4,12 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
 use mfa_crypto::Group;
 use mfa_daemon::clock_sync::{ClockState, ClockWatch};
 use mfa_daemon::config::{Config, Source, StoreUrl};
-use mfa_daemon::daemon::{Daemon, Settings};
+use mfa_daemon::daemon::{Clocks, Daemon, Settings};
 use mfa_daemon::exchanges::Exchanges;
 use mfa_daemon::guests::Guests;
 use mfa_daemon::policy::grace::Graces;
@@ -82,22 +82,11 @@ impl House {
             store::open(database, &config.master_key.source(None), at, &metrics).expect("a store");
         let listen_at = config.socket.as_path().to_owned();
         let group = Group::named("ffdhe2048").expect("RFC 7919");
-        let daemon = Arc::new(Daemon {
-            settings: RwLock::new(Arc::new(Settings { config, issuer: "house".to_owned(), group })),
-            reloading: tokio::sync::Mutex::default(),
-            store,
-            vault: Arc::new(vault),
-            unknown: Arc::default(),
-            pending: Arc::default(),
-            graces: std::sync::Mutex::default(),
-            clock_watch: ClockWatch::new(|| ClockState::Synchronised),
-            clock: || NOW.get(),
-            uptime: || UPTIME.get(),
-            metrics,
-            exchanges: Exchanges::start().expect("a thread"),
-            imports: Arc::new(tokio::sync::Semaphore::new(1)),
-            rekey: std::sync::Mutex::default(),
-        });
+        let settings = Settings { config, issuer: "house".to_owned(), group };
+        let watch = ClockWatch::new(|| ClockState::Synchronised);
+        let clocks = Clocks { clock: || NOW.get(), uptime: || UPTIME.get(), watch };
+        let exchanges = Exchanges::start().expect("a thread");
+        let daemon = Arc::new(Daemon::new(settings, (store, vault), clocks, metrics, exchanges));
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (stop, stopped) = watch::channel(false);
