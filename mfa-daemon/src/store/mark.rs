@@ -2,11 +2,13 @@
 //! The generation mark: how far the database has come, kept in a file beside it. A database that has not
 //! come so far is an older one that somebody has put back, or has lost the end of its log.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use super::open::beside;
 
 /// The numbers once, and once more: a write that was torn apart does not look like a mark.
 const LEN: usize = 2 * HALF;
@@ -60,7 +62,7 @@ impl Mark {
 /// # Errors
 /// Those of the file system.
 pub(super) fn read(path: &Path) -> io::Result<Found> {
-    match std::fs::read(path) {
+    match fs::read(path) {
         Ok(text) => Ok(Mark::parse(&text).map_or(Found::Damaged, Found::Mark)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
         Err(error) => Err(error),
@@ -68,14 +70,29 @@ pub(super) fn read(path: &Path) -> io::Result<Found> {
 }
 
 impl MarkFile {
-    /// Opens the file, and makes it where there is none.
+    /// Opens the file, which is there.
     ///
     /// # Errors
     /// Those of the file system.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        Ok(Self { file, written: None, synced: None })
+    }
+
+    /// Makes the file with a first mark, in the place of whatever is there: whole and durable, or not at all. A
+    /// part of one, which a power cut left, would be taken for damage.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(super) fn create(path: &Path, mark: Mark) -> io::Result<Self> {
+        let fresh = beside(path, ".new");
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        Ok(Self { file: options.open(path)?, written: None, synced: None })
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut made = Self { file: options.open(&fresh)?, written: None, synced: None };
+        made.write(mark)?;
+        fs::rename(&fresh, path)?;
+        File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()?;
+        Ok(made)
     }
 
     /// The mark that was written last.
@@ -114,24 +131,30 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("mark");
         assert_eq!(read(&path).unwrap(), Found::Nothing);
-        let mut file = MarkFile::open(&path).unwrap();
+        assert_eq!(MarkFile::open(&path).err().unwrap().kind(), io::ErrorKind::NotFound);
+        let mut file = MarkFile::create(&path, Mark { seq: 1, spent: 2 }).unwrap();
+        assert_eq!(read(&path).unwrap(), Found::Mark(Mark { seq: 1, spent: 2 }));
         for mark in [Mark { seq: 0, spent: 0 }, Mark { seq: u64::MAX, spent: 1_800_000_029 }] {
             file.write(mark).unwrap();
             assert_eq!(read(&path).unwrap(), Found::Mark(mark));
             assert_eq!(file.written(), mark);
         }
-        let whole = std::fs::read(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
         assert_eq!(whole.len(), LEN);
         for at in 0..LEN {
             let mut torn = whole.clone();
             torn[at] ^= 1;
-            std::fs::write(&path, &torn).unwrap();
+            fs::write(&path, &torn).unwrap();
             assert_eq!(read(&path).unwrap(), Found::Damaged, "{at}");
-            std::fs::write(&path, &whole[..at]).unwrap();
+            fs::write(&path, &whole[..at]).unwrap();
             assert_eq!(read(&path).unwrap(), Found::Damaged, "{at} bytes");
         }
+        // A new one takes the place of what is no mark, and leaves nothing beside it.
+        MarkFile::create(&path, Mark { seq: 5, spent: 6 }).unwrap();
+        assert_eq!(read(&path).unwrap(), Found::Mark(Mark { seq: 5, spent: 6 }));
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
         // A file that was longer is cut to a mark.
-        std::fs::write(&path, [b'x'; 500]).unwrap();
+        fs::write(&path, [b'x'; 500]).unwrap();
         MarkFile::open(&path).unwrap().write(Mark { seq: 3, spent: 4 }).unwrap();
         assert_eq!(read(&path).unwrap(), Found::Mark(Mark { seq: 3, spent: 4 }));
     }

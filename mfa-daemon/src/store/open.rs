@@ -101,10 +101,7 @@ pub fn open_in_turns(
         // that has lost its mark.
         let failed = |error| StoreError::Mark(mark.clone(), error);
         if matches!(mark::read(&mark).map_err(failed)?, Found::Nothing) {
-            MarkFile::open(&mark)
-                .and_then(|mut file| file.write(Mark::default()))
-                .map_err(failed)?;
-            sync_directory(&mark)?;
+            MarkFile::create(&mark, Mark::default()).map_err(failed)?;
         }
     }
     // Only what belongs together is changed: after a mistake the older version can go on with it.
@@ -136,12 +133,15 @@ fn compare_mark(
     let failed = |error| StoreError::Mark(path.to_owned(), error);
     let found = mark::read(path).map_err(failed)?;
     let event = guard::compare(sqlite, found, unmarked, at)?;
-    let mut file = MarkFile::open(path).map_err(failed)?;
-    file.write(sqlite.mark()).map_err(failed)?;
-    if found == Found::Nothing {
-        // A power cut must not take its name away: the store would be guarded as one put back.
-        sync_directory(path)?;
-    }
+    let reached = sqlite.mark();
+    let file = match found {
+        Found::Mark(_) => MarkFile::open(path).and_then(|mut file| {
+            file.write(reached)?;
+            Ok(file)
+        }),
+        Found::Nothing | Found::Damaged => MarkFile::create(path, reached),
+    };
+    let file = file.map_err(failed)?;
     event.iter().for_each(audit::make_known);
     Ok(file)
 }
@@ -215,14 +215,6 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-/// Makes durable that a file is there.
-fn sync_directory(file: &Path) -> Result<(), StoreError> {
-    let directory = file.parent().unwrap_or(Path::new("/"));
-    fs::File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|error| StoreError::Directory(directory.to_owned(), error))
 }
 
 /// Makes the directories of the database and of its key, where they are not there, and says which

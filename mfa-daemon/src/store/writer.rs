@@ -323,6 +323,7 @@ mod tests {
     use getrandom::SysRng;
     use mfa_crypto::MasterKey;
 
+    use super::super::mark::Mark;
     use super::*;
     use crate::policy::record::Lockout;
 
@@ -353,7 +354,7 @@ mod tests {
 
         /// Runs jobs that all wait already when the loop looks.
         fn run(&self, store: Sqlite, waiting: Vec<Job>) {
-            let mark = MarkFile::open(&self.home.path().join("mark")).unwrap();
+            let mark = MarkFile::create(&self.home.path().join("mark"), Mark::default()).unwrap();
             let (mut writer, commits) = Writer::new(store, mark, self.path(), Arc::default());
             let queue = writer.queue.take().unwrap();
             for job in waiting {

@@ -143,7 +143,7 @@ fn crash(history: &History, count: usize, seed: u64) -> Vec<String> {
     })
 }
 
-/// A third of them anywhere, a third right before a sync, a third right after an answer.
+/// A quarter of them anywhere, one right before a sync, one right after an answer, one where files come and go.
 fn crash_some(history: &History, count: usize, seed: u64) -> Vec<String> {
     let mut random = Random(seed);
     let all = |wanted: fn(&Op) -> bool| -> Vec<usize> {
@@ -154,6 +154,16 @@ fn crash_some(history: &History, count: usize, seed: u64) -> Vec<String> {
         all(|op| matches!(op, Op::Sync { .. } | Op::SyncNames)),
         // Before what follows an answer.
         all(|op| matches!(op, Op::Answer { .. })).iter().map(|at| at + 1).collect(),
+        // What a first start makes is whole or not there.
+        all(|op| {
+            matches!(
+                op,
+                Op::Length { .. } | Op::Rename { .. } | Op::Link { .. } | Op::Remove { .. }
+            )
+        })
+        .iter()
+        .flat_map(|at| *at..(at + 3).min(history.ops.len()))
+        .collect(),
     ];
     let mut crashes = BTreeMap::<usize, usize>::new();
     for n in 0..count {
