@@ -42,13 +42,19 @@ impl Serialize for Blob {
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = BASE64
-            .decode(text.as_bytes())
-            .map_err(|error| de::Error::custom(format_args!("not base64: {error}")))?;
+        let bytes = decode(text.as_bytes());
         if let Cow::Owned(mut text) = text {
             text.zeroize();
         }
-        Ok(Self(Zeroizing::new(bytes)))
+        bytes.map(Self).map_err(|why| de::Error::custom(format_args!("not base64: {why}")))
+    }
+}
+
+/// One text for each value: the library reads one padded text after the other as well.
+fn decode(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
+    match text.iter().position(|byte| *byte == b'=') {
+        Some(at) if text.len() - at > 2 => Err(format!("padding at offset {at}")),
+        _ => BASE64.decode(text).map(Zeroizing::new).map_err(|error| error.to_string()),
     }
 }
 
@@ -67,6 +73,14 @@ mod tests {
         let text = serde_json::to_string(&blob).unwrap();
         assert_eq!(text, "\"AP8H\"");
         assert_eq!(serde_json::from_str::<Blob>(&text).unwrap(), blob);
-        assert!(serde_json::from_str::<Blob>("\"AP8\"").is_err());
+        for (text, bytes) in [("", vec![]), ("AA==", vec![0]), ("AAA=", vec![0; 2])] {
+            let read = serde_json::from_str::<Blob>(&format!("\"{text}\"")).unwrap();
+            assert_eq!(read.as_bytes(), bytes, "{text}");
+        }
+        for text in
+            ["AP8", "A", "=", "====", "AA=A", "AAA=AAA=", "AA==AA==", "AAB=", "AP8H\n", "AP-_"]
+        {
+            assert!(serde_json::from_str::<Blob>(&format!("\"{text}\"")).is_err(), "{text}");
+        }
     }
 }
