@@ -12,6 +12,9 @@ mod answer;
 mod daemon;
 mod enrolment;
 mod flow;
+#[cfg(own_unwinder)]
+#[expect(unsafe_code, reason = "what the unwinder of libgcc asks for, with the types of C")]
+mod frames;
 #[expect(unsafe_code, reason = "the one module that speaks to libpam and libc")]
 mod host;
 mod log;
