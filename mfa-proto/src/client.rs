@@ -227,15 +227,19 @@ impl Client {
     }
 
     fn send(&self, mut bytes: &[u8], deadline: Deadline) -> Result<(), ClientError> {
-        for attempt in 0.. {
-            if bytes.is_empty() {
-                break;
-            }
-            socket::setsockopt(&self.socket, sockopt::SendTimeout, &deadline.left_for(attempt)?)
-                .map_err(broken)?;
-            match socket::send(self.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
+        // A question has room in the socket's buffer, so that no time need be set for it.
+        let mut waits = false;
+        while !bytes.is_empty() {
+            let flags = if waits {
+                socket::setsockopt(&self.socket, sockopt::SendTimeout, &deadline.left()?)
+                    .map_err(broken)?;
+                MsgFlags::MSG_NOSIGNAL
+            } else {
+                MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT
+            };
+            match socket::send(self.socket.as_raw_fd(), bytes, flags) {
                 Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
-                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(Errno::EINTR | Errno::EAGAIN) => waits = true,
                 Err(Errno::EPIPE | Errno::ECONNRESET) => return Err(ClientError::Closed),
                 Err(error) => return Err(broken(error)),
             }
@@ -247,28 +251,36 @@ impl Client {
     /// wrong number.
     fn receive(&self, deadline: Deadline) -> Result<Zeroizing<Vec<u8>>, ClientError> {
         let mut header = [0; HEADER_LEN];
-        self.fill(&mut header, deadline)?;
+        self.fill(&mut header, deadline, true)?;
         let len = frame::payload_len(header).map_err(ClientError::Answer)?;
         let mut payload = Zeroizing::new(vec![0; len]);
-        self.fill(&mut payload, deadline)?;
+        // It has come with its header, nearly always.
+        self.fill(&mut payload, deadline, false)?;
         Ok(payload)
     }
 
-    fn fill(&self, mut into: &mut [u8], deadline: Deadline) -> Result<(), ClientError> {
+    /// `waits`: for the first bytes as well; else only where they are not there yet.
+    fn fill(
+        &self,
+        mut into: &mut [u8],
+        deadline: Deadline,
+        mut waits: bool,
+    ) -> Result<(), ClientError> {
         while !into.is_empty() {
             // What has arrived is taken also when it is late: it may be this process that was.
             let late = deadline.left();
             let flags = match &late {
-                Ok(left) => {
+                Ok(left) if waits => {
                     socket::setsockopt(&self.socket, sockopt::ReceiveTimeout, left)
                         .map_err(broken)?;
                     MsgFlags::empty()
                 }
-                Err(_) => MsgFlags::MSG_DONTWAIT,
+                _ => MsgFlags::MSG_DONTWAIT,
             };
             match socket::recv(self.socket.as_raw_fd(), into, flags) {
                 Ok(0) => return Err(ClientError::Closed),
                 Ok(received) => into = into.get_mut(received..).unwrap_or_default(),
+                Err(Errno::EINTR | Errno::EAGAIN) if !waits => waits = true,
                 Err(Errno::EINTR | Errno::EAGAIN) => {
                     late?;
                 }
