@@ -26,7 +26,7 @@ pub use exchange::{
     Binding, ClientExchange, ClientHello, Confirm, ExchangeError, ServerExchange, ServerReply,
 };
 pub use group::{GenerateError, Group, GroupError, Progress, PublicValueError};
-pub use otp::{Algorithm, Code, Digits, Period, hotp, step};
+pub use otp::{Algorithm, Code, Codes, Digits, Period, hotp, step};
 pub use random::RngError;
 pub use recovery::{RecoveryCode, RecoveryCodeError, RecoveryKey};
 pub use sealing::{MasterKey, SealError};

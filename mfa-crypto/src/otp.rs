@@ -195,18 +195,74 @@ impl Code {
 /// The code of `counter` (RFC 4226, 5.3). For TOTP the counter is the [`step`].
 #[must_use]
 pub fn hotp(secret: &Secret, algorithm: Algorithm, digits: Digits, counter: u64) -> Code {
-    let mut number = match algorithm {
-        Algorithm::Sha1 => truncated_mac::<Hmac<Sha1>>(secret, counter),
-        Algorithm::Sha256 => truncated_mac::<Hmac<Sha256>>(secret, counter),
-        Algorithm::Sha512 => truncated_mac::<Hmac<Sha512>>(secret, counter),
-    };
+    let written = Codes::new(secret, algorithm, digits).written(counter);
     let mut text = Zeroizing::new(String::with_capacity(8));
-    for place in (0..u32::from(digits.get())).rev() {
-        let digit = number / 10_u32.pow(place) % 10;
-        text.extend(char::from_digit(digit, 10));
-    }
-    number.zeroize();
+    text.extend(written.digits().iter().copied().map(char::from));
     Code(text)
+}
+
+/// The codes of one secret, for whoever compares many: to take a key in is half of the work of a code.
+pub struct Codes {
+    keyed: Keyed,
+    digits: Digits,
+}
+
+/// HMAC that has taken its key in. It erases itself.
+enum Keyed {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+    Sha512(Box<Hmac<Sha512>>),
+}
+
+impl Codes {
+    /// Those that a token of these parameters shows.
+    #[must_use]
+    pub fn new(secret: &Secret, algorithm: Algorithm, digits: Digits) -> Self {
+        let key = secret.expose();
+        let keyed = match algorithm {
+            Algorithm::Sha1 => Keyed::Sha1(HmacImpl::new_from_slice(key)),
+            Algorithm::Sha256 => Keyed::Sha256(HmacImpl::new_from_slice(key)),
+            Algorithm::Sha512 => Keyed::Sha512(Box::new(HmacImpl::new_from_slice(key))),
+        };
+        Self { keyed, digits }
+    }
+
+    /// Whether this is the code of `counter`, in a time that depends on lengths only.
+    #[must_use]
+    pub fn has(&self, code: &Code, counter: u64) -> Choice {
+        self.written(counter).digits().ct_eq(code.0.as_bytes())
+    }
+
+    fn written(&self, counter: u64) -> Written {
+        let mut number = match &self.keyed {
+            Keyed::Sha1(mac) => truncated_mac(mac, counter),
+            Keyed::Sha256(mac) => truncated_mac(mac, counter),
+            Keyed::Sha512(mac) => truncated_mac(&**mac, counter),
+        };
+        let length = usize::from(self.digits.get());
+        let mut written = Written { text: Zeroizing::default(), length };
+        let mut rest = number;
+        for place in written.text.iter_mut().take(length).rev() {
+            // Below 10.
+            *place = b'0' | u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+        }
+        rest.zeroize();
+        number.zeroize();
+        written
+    }
+}
+
+/// The digits of a code, where they need no memory of their own.
+struct Written {
+    text: Zeroizing<[u8; 8]>,
+    length: usize,
+}
+
+impl Written {
+    fn digits(&self) -> &[u8] {
+        self.text.get(..self.length).unwrap_or_default()
+    }
 }
 
 /// The time step of a moment, T = floor(unix time / X) with T0 = 0 (RFC 6238, 4.2).
@@ -215,8 +271,8 @@ pub fn step(unix_seconds: u64, period: Period) -> u64 {
     unix_seconds / period.get()
 }
 
-fn truncated_mac<H: HmacImpl>(secret: &Secret, counter: u64) -> u32 {
-    let mut mac = H::new_from_slice(secret.expose());
+fn truncated_mac<H: HmacImpl>(keyed: &H, counter: u64) -> u32 {
+    let mut mac = keyed.clone();
     mac.update(&counter.to_be_bytes());
     let mut output = mac.finalize();
     let number = truncate(&output);
@@ -256,8 +312,9 @@ mod tests {
     #[test]
     fn hotp_gives_the_answers_of_rfc_4226_appendix_d() {
         let secret = Secret::new(b"12345678901234567890".to_vec());
+        let keyed: Hmac<Sha1> = HmacImpl::new_from_slice(secret.expose());
         for (counter, (number, code)) in (0..).zip(HOTP) {
-            assert_eq!(truncated_mac::<Hmac<Sha1>>(&secret, counter), number);
+            assert_eq!(truncated_mac(&keyed, counter), number);
             assert_eq!(hotp(&secret, Algorithm::Sha1, digits(6), counter).as_str(), code);
         }
     }

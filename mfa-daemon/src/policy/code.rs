@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use mfa_crypto::{Code, Secret, hotp, step};
+use mfa_crypto::{Code, Codes, Secret, step};
 
 use super::near;
 use super::record::{Factor, Record, Token};
@@ -26,12 +26,14 @@ pub enum Match {
 /// does not tell where a code fits.
 #[must_use]
 pub fn look(token: &Token, secret: &Secret, code: &Code, now: u64, skew: u64) -> Match {
+    let codes = codes(token, secret);
+    let matches = |counter| bool::from(codes.has(code, counter));
     match token.factor {
         Factor::Totp { period, last_step, drift } => {
             let current = step(now, period);
             let mut found = Match::None;
             for candidate in window(current, drift, skew) {
-                if !matches(token, secret, code, candidate) {
+                if !matches(candidate) {
                     continue;
                 }
                 if last_step.is_some_and(|last| candidate <= last) || near::bars(token, candidate) {
@@ -51,7 +53,7 @@ pub fn look(token: &Token, secret: &Secret, code: &Code, now: u64, skew: u64) ->
             for candidate in counter..=counter.saturating_add(LOOK_AHEAD) {
                 // The last counter of all has no next one, so it is never accepted.
                 let Some(next) = candidate.checked_add(1) else { continue };
-                if !matches(token, secret, code, candidate) {
+                if !matches(candidate) {
                     continue;
                 }
                 match found {
@@ -105,8 +107,9 @@ pub(super) fn window(current: u64, drift: i8, skew: u64) -> RangeInclusive<u64> 
     centre.saturating_sub(skew)..=centre.saturating_add(skew)
 }
 
-pub(super) fn matches(token: &Token, secret: &Secret, code: &Code, counter: u64) -> bool {
-    hotp(secret, token.algorithm, token.digits, counter).ct_eq(code).into()
+/// What a token shows.
+pub(super) fn codes(token: &Token, secret: &Secret) -> Codes {
+    Codes::new(secret, token.algorithm, token.digits)
 }
 
 /// The drift that is learned without resynchronisation, in steps.
@@ -128,7 +131,7 @@ fn learn(drift: i8, current: u64, accepted: u64) -> i8 {
 
 #[cfg(test)]
 mod tests {
-    use mfa_crypto::{Algorithm, Digits, Period};
+    use mfa_crypto::{Algorithm, Digits, Period, hotp};
     use mfa_proto::Blob;
 
     use super::*;

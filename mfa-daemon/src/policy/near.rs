@@ -53,16 +53,15 @@ pub enum Nearby {
 /// Looks at every step or counter within reach, whether or not one has matched already.
 #[must_use]
 pub fn look(token: &Token, secret: &Secret, typed: &Code, now: u64, skew: u64) -> Nearby {
+    let codes = code::codes(token, secret);
+    let matches = |at| bool::from(codes.has(typed, at));
     match token.factor {
         Factor::Totp { period, last_step, drift } => {
             let current = step(now, period);
             let window = code::window(current, drift, skew);
             let mut met = Vec::new();
             for at in current.saturating_sub(STEPS)..=current.saturating_add(STEPS) {
-                if code::matches(token, secret, typed, at)
-                    && !window.contains(&at)
-                    && last_step.is_none_or(|last| at > last)
-                {
+                if matches(at) && !window.contains(&at) && last_step.is_none_or(|last| at > last) {
                     met.push(at);
                 }
             }
@@ -89,7 +88,7 @@ pub fn look(token: &Token, secret: &Secret, typed: &Code, now: u64, skew: u64) -
             // One more than is remembered: the one after the last of these.
             for at in counter.saturating_add(LOOK_AHEAD + 1)..=furthest.saturating_add(1) {
                 let Some(next) = at.checked_add(1) else { continue };
-                if !code::matches(token, secret, typed, at) {
+                if !matches(at) {
                     continue;
                 }
                 let first = token.near.as_ref().filter(|near| near.seen.is_some());
