@@ -22,7 +22,11 @@ const TAG_BYTES: usize = 16;
 /// The key above all that is stored. It seals nothing itself: every use has a subkey of its own,
 /// HKDF-Expand with the use as label.
 #[derive(Clone)]
-pub struct MasterKey(Key);
+pub struct MasterKey {
+    key: Key,
+    /// The subkey that seals, which each login needs more than once.
+    sealing: Key,
+}
 
 /// Why nothing was sealed or opened.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -75,7 +79,8 @@ impl MasterKey {
     /// A key that was kept somewhere.
     #[must_use]
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self(bytes)
+        let sealing = kdf::expand(&bytes, b"mfa/1 sealing");
+        Self { key: bytes, sealing }
     }
 
     /// A new key.
@@ -85,13 +90,13 @@ impl MasterKey {
     pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, RngError> {
         let mut key = Key::default();
         random::fill(rng, key.as_mut_slice())?;
-        Ok(Self(key))
+        Ok(Self::from_bytes(key))
     }
 
     /// The bytes, for keeping them.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
-        &self.0
+        &self.key
     }
 
     /// A mark by which the key is recognised and which tells nothing about it.
@@ -143,11 +148,11 @@ impl MasterKey {
 
     /// The key for one use.
     pub(crate) fn subkey(&self, label: &[u8]) -> Key {
-        kdf::expand(&self.0, label)
+        kdf::expand(&self.key, label)
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new((&*self.subkey(b"mfa/1 sealing")).into())
+        XChaCha20Poly1305::new((&*self.sealing).into())
     }
 }
 
