@@ -5,85 +5,93 @@
 /// is the Legendre symbol, so 1 means that a^((n−1)/2) = 1. Not constant time.
 ///
 /// The rules of HAC 2.149 in their binary form (Cohen 1.4.12): taking out factors of two and
-/// subtracting needs no division, so a step is two passes over the limbs.
+/// subtracting needs no division, and both are done in one pass over the limbs.
 pub(super) fn jacobi(a: &[u8], n: &[u8]) -> i8 {
     let (mut a, mut n) = (limbs(a), limbs(n));
+    let length = a.len().max(n.len());
+    a.resize(length, 0);
+    n.resize(length, 0);
     let mut symbol = 1;
-    while let Some(zeros) = trailing_zeros(&a) {
-        shift_right(&mut a, zeros);
-        // (2/n) = −1 for n ≡ 3 or 5 mod 8.
-        if zeros % 2 == 1 && matches!(low(&n) & 7, 3 | 5) {
-            symbol = -symbol;
-        }
-        if less(&a, &n) {
+    // (2/n) = −1 for n ≡ 3 or 5 mod 8.
+    let of_twos = |zeros: u32, n: &[u64]| zeros % 2 == 1 && matches!(low(n) & 7, 3 | 5);
+    // From here on both are odd.
+    let Some(zeros) = take_out_twos(&mut a) else { return i8::from(is_one(&n)) };
+    if of_twos(zeros, &n) {
+        symbol = -symbol;
+    }
+    loop {
+        if a.iter().rev().lt(n.iter().rev()) {
             core::mem::swap(&mut a, &mut n);
             // Quadratic reciprocity.
             if low(&a) & 3 == 3 && low(&n) & 3 == 3 {
                 symbol = -symbol;
             }
         }
-        subtract(&mut a, &n);
+        let zeros = match low(&a).wrapping_sub(low(&n)).trailing_zeros() {
+            // All of the lowest limb, or more: hardly ever, and when they are equal.
+            u64::BITS => {
+                subtract_and_shift(&mut a, &n, 0);
+                let Some(zeros) = take_out_twos(&mut a) else { break };
+                zeros
+            }
+            zeros => {
+                subtract_and_shift(&mut a, &n, zeros);
+                zeros
+            }
+        };
+        if of_twos(zeros, &n) {
+            symbol = -symbol;
+        }
+        while a.last() == Some(&0) && n.last() == Some(&0) {
+            a.pop();
+            n.pop();
+        }
     }
     // a is 0 and n the greatest common divisor.
-    if n == [1] { symbol } else { 0 }
+    if is_one(&n) { symbol } else { 0 }
 }
 
-/// Little-endian limbs without zeros on top.
+/// Little-endian limbs.
 fn limbs(bytes: &[u8]) -> Vec<u64> {
-    let mut limbs: Vec<u64> = bytes
-        .rchunks(8)
-        .map(|chunk| chunk.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte)))
-        .collect();
-    trim(&mut limbs);
-    limbs
-}
-
-fn trim(limbs: &mut Vec<u64>) {
-    while limbs.last() == Some(&0) {
-        limbs.pop();
-    }
+    let limb = |chunk: &[u8]| chunk.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte));
+    bytes.rchunks(8).map(limb).collect()
 }
 
 fn low(limbs: &[u64]) -> u64 {
     limbs.first().copied().unwrap_or(0)
 }
 
-/// `None` for zero.
-fn trailing_zeros(limbs: &[u64]) -> Option<usize> {
+fn is_one(limbs: &[u64]) -> bool {
+    low(limbs) == 1 && limbs.iter().skip(1).all(|limb| *limb == 0)
+}
+
+/// Makes a number odd, and says how often it was halved for that. `None` for zero.
+fn take_out_twos(limbs: &mut [u64]) -> Option<u32> {
     let whole = limbs.iter().position(|limb| *limb != 0)?;
-    let bits = limbs.get(whole)?.trailing_zeros();
-    Some(64 * whole + usize::try_from(bits).ok()?)
-}
-
-fn shift_right(limbs: &mut Vec<u64>, count: usize) {
-    limbs.drain(..(count / 64).min(limbs.len()));
-    let bits = count % 64;
-    if bits != 0 {
-        let mut above = 0;
-        for limb in limbs.iter_mut().rev() {
-            let next = *limb << (64 - bits);
-            *limb = *limb >> bits | above;
-            above = next;
-        }
+    limbs.rotate_left(whole);
+    let bits = low(limbs).trailing_zeros();
+    let mut above = 0;
+    for limb in limbs.iter_mut().rev() {
+        let next = limb.checked_shl(u64::BITS - bits).unwrap_or(0);
+        *limb = *limb >> bits | above;
+        above = next;
     }
-    trim(limbs);
+    Some(u64::BITS * u32::try_from(whole).ok()? + bits)
 }
 
-fn less(a: &[u64], b: &[u64]) -> bool {
-    let by_length = a.len().cmp(&b.len());
-    by_length.then_with(|| a.iter().rev().cmp(b.iter().rev())).is_lt()
-}
-
-/// a − b for a ≥ b.
-fn subtract(a: &mut Vec<u64>, b: &[u64]) {
-    let mut borrow = false;
-    for (limb, other) in a.iter_mut().zip(b.iter().chain(core::iter::repeat(&0))) {
-        let (half, first) = limb.overflowing_sub(*other);
-        let (whole, second) = half.overflowing_sub(u64::from(borrow));
-        *limb = whole;
-        borrow = first || second;
+/// (a − b) / 2^zeros, for a ≥ b of as many limbs and fewer zeros than a limb has bits.
+fn subtract_and_shift(a: &mut [u64], b: &[u64], zeros: u32) {
+    let mut limbs = a.iter_mut().zip(b);
+    let Some((mut place, other)) = limbs.next() else { return };
+    let (mut below, mut borrow) = place.overflowing_sub(*other);
+    for (next, other) in limbs {
+        let (half, first) = next.overflowing_sub(*other);
+        let (difference, second) = half.overflowing_sub(u64::from(borrow));
+        borrow = first | second;
+        *place = below >> zeros | difference.checked_shl(u64::BITS - zeros).unwrap_or(0);
+        (place, below) = (next, difference);
     }
-    trim(a);
+    *place = below >> zeros;
 }
 
 #[cfg(test)]
@@ -119,6 +127,23 @@ mod tests {
     #[test]
     fn the_symbol_is_that_of_hac_example_2_152() {
         assert_eq!(symbol(158, 235), -1);
+    }
+
+    /// A difference that ends in whole limbs of zeros, and numbers of different lengths.
+    #[test]
+    fn the_symbol_of_numbers_that_share_their_lowest_limbs_follows_eulers_criterion() {
+        let p = (BigUint::from(1_u8) << 521_u32) - 1_u8;
+        for shift in [1_u32, 63, 64, 65, 127, 128, 200, 519] {
+            for above in [1_u32, 2, 3, 77] {
+                let a = &p - (BigUint::from(above) << shift) % &p;
+                let one = a.modpow(&(&p >> 1_u8), &p) == BigUint::from(1_u8);
+                let found = jacobi(&a.to_bytes_be(), &p.to_bytes_be());
+                assert_eq!(found, if one { 1 } else { -1 }, "{shift} {above}");
+            }
+        }
+        assert_eq!(jacobi(&p.to_bytes_be(), &p.to_bytes_be()), 0);
+        assert_eq!(jacobi(&[], &p.to_bytes_be()), 0);
+        assert_eq!(jacobi(&[], &[1]), 1);
     }
 
     proptest! {
