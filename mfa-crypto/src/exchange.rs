@@ -16,6 +16,7 @@ use core::fmt;
 use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 /// Bytes of a nonce.
 pub const NONCE_BYTES: usize = 32;
@@ -123,7 +124,7 @@ impl ClientExchange {
         group: &Group,
         rng: &mut R,
     ) -> Result<(Self, ClientHello), ExchangeError> {
-        let half = Half::draw(group, rng)?;
+        let half = Half::draw(group, rng, Group::public_value)?;
         let hello = ClientHello { public: half.public.clone(), nonce: half.nonce };
         Ok((Self { half }, hello))
     }
@@ -179,7 +180,7 @@ impl ServerExchange {
     ) -> Result<(Self, ServerReply), ExchangeError> {
         // Before drawing anything: refusing must cost less than asking.
         check_flight(group, client_public, client_nonce)?;
-        let half = Half::draw(group, rng)?;
+        let half = Half::draw(group, rng, Group::one_of_many_public_values)?;
         let z = half.agree_checked(client_public)?;
         let transcript = Transcript {
             binding,
@@ -221,11 +222,16 @@ struct Half {
 }
 
 impl Half {
-    fn draw<R: TryCryptoRng + ?Sized>(group: &Group, rng: &mut R) -> Result<Self, ExchangeError> {
+    /// `public_value`: how the own one is computed.
+    fn draw<R: TryCryptoRng + ?Sized>(
+        group: &Group,
+        rng: &mut R,
+        public_value: impl Fn(&Group, &Exponent) -> Zeroizing<Vec<u8>>,
+    ) -> Result<Self, ExchangeError> {
         let exponent = group.exponent(rng)?;
         let mut nonce = [0; NONCE_BYTES];
         random::fill(rng, &mut nonce)?;
-        let public = group.public_value(&exponent).to_vec();
+        let public = public_value(group, &exponent).to_vec();
         // Catches an exponent of zeros and a fault in the power before anybody sees the value.
         group.check_public(&public).map_err(ExchangeError::OwnPublicValue)?;
         Ok(Self { group: group.clone(), exponent, public, nonce })
@@ -244,7 +250,7 @@ impl Half {
 }
 
 /// The shared secret, |P| bytes.
-type Z = zeroize::Zeroizing<Vec<u8>>;
+type Z = Zeroizing<Vec<u8>>;
 
 fn check_flight(group: &Group, public: &[u8], nonce: &[u8]) -> Result<(), ExchangeError> {
     if nonce.len() != NONCE_BYTES {

@@ -2,6 +2,7 @@
 //! Diffie-Hellman groups: a safe prime P and a generator G of its subgroup of order (P−1)/2.
 
 mod checks;
+mod comb;
 mod fermat;
 mod generate;
 mod jacobi;
@@ -147,6 +148,11 @@ impl Group {
     /// G^x, |P| bytes.
     pub(crate) fn public_value(&self, x: &Exponent) -> Zeroizing<Vec<u8>> {
         self.0.power(&self.0.generator, x)
+    }
+
+    /// The same for whoever needs many: from the second on at a third of the price.
+    pub(crate) fn one_of_many_public_values(&self, x: &Exponent) -> Zeroizing<Vec<u8>> {
+        self.0.power_of_generator(x)
     }
 
     /// Z = y^x, |P| bytes with leading zeros kept. `None` if `y` has not |P| bytes.

@@ -4,14 +4,17 @@
 //! crypto-bigint's `pow_bounded_exp` does the same work for every exponent of the same bound: fixed
 //! windows, table look-ups that read every entry, and Montgomery multiplication without a
 //! conditional subtraction. What it cannot do is erase its own accumulator: that memory is freed
-//! with the partial powers in it. What is returned from it is erased here.
+//! with the partial powers in it. What is returned from it is erased here. Whoever needs many powers of the
+//! generator has them from a table, see [`Comb`].
 
+use super::comb::Comb;
 use crate::random::{self, RngError};
 use crypto_bigint::{
-    BoxedUint, Odd,
+    BoxedUint, Odd, Word,
     modular::{BoxedMontyForm, BoxedMontyParams},
 };
 use rand_core::TryCryptoRng;
+use std::sync::OnceLock;
 use zeroize::{Zeroize, Zeroizing};
 
 /// A group's numbers, with what is computed from them once.
@@ -23,6 +26,8 @@ pub(super) struct Parameters {
     pub(super) exponent_bits: u32,
     pub(super) generator: BoxedMontyForm,
     montgomery: BoxedMontyParams,
+    /// Of the generator. It costs most of a power, so it is not made for one.
+    comb: OnceLock<Comb>,
 }
 
 impl Parameters {
@@ -44,6 +49,7 @@ impl Parameters {
             exponent_bits: exponent_bits(super::checks::bits(p)),
             generator,
             montgomery,
+            comb: OnceLock::new(),
         })
     }
 
@@ -57,7 +63,16 @@ impl Parameters {
 
     /// base^x in |P| bytes, leading zeros kept.
     pub(super) fn power(&self, base: &BoxedMontyForm, x: &Exponent) -> Zeroizing<Vec<u8>> {
-        let mut power = base.pow_bounded_exp(&x.number, x.bits);
+        self.encode(base.pow_bounded_exp(&x.number, x.bits))
+    }
+
+    /// G^x in |P| bytes, by the table that the first of these makes.
+    pub(super) fn power_of_generator(&self, x: &Exponent) -> Zeroizing<Vec<u8>> {
+        let comb = self.comb.get_or_init(|| Comb::new(&self.generator, self.exponent_bits));
+        self.encode(comb.power(&self.montgomery, x))
+    }
+
+    fn encode(&self, mut power: BoxedMontyForm) -> Zeroizing<Vec<u8>> {
         let mut number = power.retrieve();
         power.zeroize();
         let wide = Zeroizing::new(number.to_be_bytes());
@@ -90,10 +105,20 @@ impl Exponent {
         if let Some(first) = bytes.first_mut() {
             *first &= 0xff_u8 >> (8 * length - bits);
         }
-        Ok(Self {
-            number: Zeroizing::new(BoxedUint::from_be_slice_truncated(&bytes, 8 * length)),
-            bits,
-        })
+        Ok(Self::of_bytes(bits, &bytes))
+    }
+
+    /// The big-endian number of these bytes, which has at most `bits` bits.
+    pub(super) fn of_bytes(bits: u32, bytes: &[u8]) -> Self {
+        let number = BoxedUint::from_be_slice_truncated(bytes, 8 * bits.div_ceil(8));
+        Self { number: Zeroizing::new(number), bits }
+    }
+
+    /// The bit at a place that is public, 0 above the number.
+    pub(super) fn bit(&self, place: u32) -> Word {
+        let words = self.number.as_words();
+        let word = usize::try_from(place / Word::BITS).ok().and_then(|at| words.get(at));
+        word.map_or(0, |word| word >> (place % Word::BITS) & 1)
     }
 }
 
