@@ -188,3 +188,30 @@ fn a_session_serves_the_purpose_that_it_was_made_for() {
     }
     assert_eq!(house.verify("alice", &code(&uri)), "accepted");
 }
+
+#[test]
+fn an_enrolment_kept_open_by_pings_outlives_neither_its_key_nor_its_pending_token() {
+    let house = House::new(SHORT);
+    let ping = json!({"type": "params"});
+    let mut pinged = Talk::open(house.connect(), "alice", "enroll").unwrap();
+    for _ in 0..10 {
+        pass(1);
+        assert_eq!(pinged.caller.ask(ping.clone())["type"], "params");
+    }
+    assert_eq!(pinged.try_say(&anything()).unwrap_err()["code"], "exchange");
+
+    let house = House::new("rekey_seconds = 300\nrekey_messages = 1000\n");
+    let mut in_time = Talk::open(house.connect(), "bob", "enroll").unwrap();
+    let mut late = Talk::open(house.connect(), "carol", "enroll").unwrap();
+    let uris = [&mut in_time, &mut late].map(|talk| talk.provision("phone"));
+    for _ in 0..3 {
+        pass(299);
+        for talk in [&mut in_time, &mut late] {
+            talk.rekey();
+            assert_eq!(talk.caller.ask(ping.clone())["type"], "params");
+        }
+    }
+    assert_eq!(in_time.confirm("phone", &code(&uris[0]))["type"], "confirmed");
+    pass(3);
+    assert_eq!(late.confirm("phone", &code(&uris[1]))["code"], "not_pending");
+}

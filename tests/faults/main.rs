@@ -5,6 +5,7 @@
 
 mod arithmetic;
 mod floods;
+mod load;
 mod many;
 mod module;
 mod races;
