@@ -38,6 +38,9 @@ const MESSAGE_MAX: usize = 300;
 /// The pause after an `accept` that failed for want of descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
+/// Connections that may be turned away or handed on before logins have their turn again.
+const IN_A_ROW: u32 = 4;
+
 /// What becomes of the listen queue when the daemon stops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Queue {
@@ -58,6 +61,7 @@ pub async fn serve(
 ) {
     let limits = Limits::default();
     let mut connections = JoinSet::new();
+    let mut others = 0_u32;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -73,8 +77,11 @@ pub async fn serve(
         match accepted {
             Ok((stream, _)) => {
                 if !admit(stream, &limits, &mut connections, &guests, &daemon, &stop) {
-                    // A row of those that are turned away must not stand before a login's question.
-                    tokio::task::yield_now().await;
+                    // A long row of them must not stand before a login's question.
+                    others = others.wrapping_add(1);
+                    if others.is_multiple_of(IN_A_ROW) {
+                        tokio::task::yield_now().await;
+                    }
                 }
             }
             Err(error) => {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::socket::{Backlog, listen};
 use nix::sys::stat::{Mode, umask};
 
 use crate::messages::start as messages;
@@ -160,6 +161,10 @@ impl Drop for Removal {
     }
 }
 
+/// Connections that wait to be accepted, as in mfa.socket. Whoever comes after a crowd waits behind it, so they are
+/// few; one more is not refused, its connect(2) waits.
+const QUEUE: i32 = 128;
+
 /// Binds under a lock, so that of two daemons the second fails instead of taking the path away.
 fn bind(path: &Path) -> Result<(UnixListener, Own), SocketError> {
     let failed = |error| SocketError::Path(path.to_owned(), error);
@@ -187,5 +192,10 @@ fn bind(path: &Path) -> Result<(UnixListener, Own), SocketError> {
     let before = umask(Mode::from_bits_truncate(0o111));
     let bound = UnixListener::bind(path);
     umask(before);
-    Ok((bound.map_err(failed)?, Own { path: path.to_owned(), _lock: lock }))
+    let bound = bound.map_err(failed)?;
+    // std listens with the longest queue that the kernel gives.
+    Backlog::new(QUEUE)
+        .and_then(|queue| listen(&bound, queue))
+        .map_err(|error| failed(error.into()))?;
+    Ok((bound, Own { path: path.to_owned(), _lock: lock }))
 }

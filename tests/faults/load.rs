@@ -20,10 +20,10 @@ const P99: Duration = Duration::from_millis(50);
 /// Memory that the daemon may have more at the end, in KiB.
 const KEPT: u64 = 2_048;
 
-/// For how long (`MFA_LOAD_SECONDS`).
+/// For how long: `MFA_LOAD_SECONDS`, which is 600 where there is time.
 fn load_for() -> Duration {
     let seconds = env::var("MFA_LOAD_SECONDS").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(120))
+    Duration::from_secs(seconds.unwrap_or(90))
 }
 
 /// Logins one after the other of users by turns, each when it is due or as soon as it can be; every one of them

@@ -29,6 +29,10 @@ const DESCRIPTORS: u64 = 12_000;
 const PASSED: usize = 253;
 /// Frames without content in one write.
 const EMPTY: usize = 100;
+/// Questions in one write of a peer that reads no answer.
+const QUESTIONS: usize = 40;
+/// What slow peers wait for between their rounds. Those that never pause are another flood.
+const PAUSE: Duration = Duration::from_millis(200);
 /// The longest frame.
 const LARGE: usize = 65_536;
 
@@ -135,17 +139,17 @@ impl Flood<'_> {
                 }
                 count += 1;
             }
-            thread::sleep(Duration::from_millis(200));
+            thread::sleep(PAUSE);
         }
         count
     }
 
     /// Asks on `size` connections until the answers have no room, and reads none of them.
     fn slow_readers(&self) -> u64 {
-        let question = frame::encode(1, Request::Params {}).unwrap();
+        let question = frame::encode(1, Request::Params {}).unwrap().repeat(QUESTIONS);
         let ask = |stream: &mut UnixStream| {
             stream.set_nonblocking(true)?;
-            stream.write_all(&question)
+            stream.write(&question)
         };
         let mut held: Vec<_> = (0..self.size).map(|_| self.connect()).collect();
         let mut count = 0;
@@ -155,11 +159,12 @@ impl Flood<'_> {
                     break;
                 }
                 match place.as_mut().map(ask) {
-                    Some(Ok(())) => count += 1,
+                    Some(Ok(_)) => count += 1,
                     Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
                     _ => *place = self.connect(),
                 }
             }
+            thread::sleep(PAUSE);
         }
         count
     }
