@@ -118,25 +118,22 @@ fn connections_of_fifty_users_and_half_closed_ones_delay_no_login_of_root() {
     scene.under("half-closed", |at| flood("half-closed", at, one(2), 1_000));
 }
 
-/// As many processes as there are processors on the smallest machine that the tests are for. More of them would
-/// measure how the kernel shares processors out, not what the daemon does.
+/// Processes that never pause are as many busy loops: what they leave of a processor for the slowest hundredth of
+/// logins is the kernel's to say. What the daemon does shows in the median: with a queue of 4,096 it was 120 ms.
 #[test]
-fn connections_without_a_pause_by_two_processes_delay_no_login_of_root() {
+fn connections_without_a_pause_by_two_and_by_twenty_processes_do_not_keep_root_out() {
     let mut scene = Scene::new();
-    let made = scene.under("reconnections", |at| flood("reconnections", at, one(2), 1_000));
-    assert!(made >= 10_000, "only {made} connections");
-}
-
-/// Ten processes that never pause to a processor. What is left of it for a login is the kernel's to say, so the bound
-/// is what a person notices; with a queue of thousands of connections a login took more than five seconds.
-#[test]
-fn connections_without_a_pause_by_twenty_processes_do_not_keep_root_out() {
-    let mut scene = Scene::new();
-    let flood = flood("reconnections", &scene.daemon.socket(), one(20), 100);
-    let flooded = scene.regular.logins(&scene.asker, FLOODED);
-    println!("reconnections of 20 processes, {}: {flooded}", flood.end());
-    assert!(flooded.of_thousand(P99) <= NOTICED, "{flooded}");
-    scene.is_as_before("reconnections");
+    for (processes, size) in [(2, 1_000), (20, 100)] {
+        let what = format!("reconnections of {processes} processes");
+        let flood = flood("reconnections", &scene.daemon.socket(), one(processes), size);
+        let flooded = scene.regular.logins(&scene.asker, FLOODED);
+        let made = flood.end();
+        println!("{what}, {made}: {flooded}");
+        assert!(made >= 10_000, "only {made} connections");
+        assert!(flooded.of_thousand(500) <= FLOOR, "{what}: {flooded}");
+        assert!(flooded.of_thousand(P99) <= NOTICED, "{what}: {flooded}");
+        scene.is_as_before(&what);
+    }
 }
 
 #[test]
@@ -161,7 +158,7 @@ fn a_flood_of_exchanges_delays_no_login_of_root() {
     assert!(sent > 100, "only {sent} were answered");
     // The quota, not the speed of the machine, says how many were computed.
     let control = flood("exchanges", &scene.daemon.socket(), vec![0], 4);
-    let root = scene.regular.logins(&scene.asker, Duration::from_secs(2));
+    let root = scene.regular.logins(&scene.asker, QUIET);
     println!("exchanges of root, {}: {root}", control.end());
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What many users must not change: the room that first logins need, and what one login costs.
 
-use std::fs;
 use std::time::Duration;
 
 use mfa_proto::login::{Origin, Verify, VerifyAnswer};
@@ -10,6 +9,8 @@ use mfa_proto::{Client, Deadline, Request, TypedCode, UserName};
 use mfa_tests::account::Account;
 use mfa_tests::daemon::Daemon;
 use mfa_tests::disk::Disk;
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
 
 /// More than any answer here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,14 +52,11 @@ fn on_a_full_disk_ten_thousand_users_log_in_for_the_first_time() {
     disk.empty();
 }
 
-/// Nanoseconds that the daemon's threads have run.
-fn processor_time(daemon: &Daemon) -> u64 {
-    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).expect("its threads");
-    let one = |task: fs::DirEntry| {
-        let text = fs::read_to_string(task.path().join("schedstat")).expect("its times");
-        text.split(' ').next().and_then(|time| time.parse::<u64>().ok()).expect("a time")
-    };
-    tasks.map(|task| one(task.expect("a thread"))).sum()
+/// What the daemon has computed for, with the threads that have ended.
+fn processor_time(daemon: &Daemon) -> Duration {
+    let pid = Pid::from_raw(i32::try_from(daemon.pid()).expect("a process id"));
+    let clock = clock_getcpuclockid(pid).expect("its clock");
+    clock.now().expect("its time").into()
 }
 
 fn many(daemon: &Daemon, count: usize) {
@@ -83,7 +81,12 @@ fn many(daemon: &Daemon, count: usize) {
 #[test]
 fn a_login_and_a_lockout_cost_the_same_among_a_million_users_as_among_ten() {
     const LOGINS: usize = 2_000;
-    let users: Vec<_> = (0..LOGINS).map(|at| Account::hotp(&format!("some{at:05}"))).collect();
+    // Of two thousand counters some come to their first code again within the look-ahead: it opens a login then.
+    let users: Vec<_> = (0..)
+        .map(|at| Account::hotp(&format!("some{at:05}")))
+        .filter(|user| (1..100).all(|counter| user.code(counter) != user.code(0)))
+        .take(LOGINS)
+        .collect();
     let costs = [10, 1_000_000].map(|count| {
         let daemon = Daemon::start();
         many(&daemon, count);
@@ -94,11 +97,11 @@ fn a_login_and_a_lockout_cost_the_same_among_a_million_users_as_among_ten() {
             let first = verify(&mut client, user, &user.code(0));
             assert!(matches!(first, VerifyAnswer::Accepted(_)), "{first:?}");
             let wrong = verify(&mut client, user, &user.code(0));
-            assert!(!matches!(wrong, VerifyAnswer::Accepted(_)), "{wrong:?}");
+            assert!(!matches!(wrong, VerifyAnswer::Accepted(_)), "{}: {wrong:?}", user.name);
         }
         processor_time(&daemon) - before
     });
     let [few, many] = costs;
-    println!("{LOGINS} logins and as many refusals: {few} ns among ten, {many} ns among a million");
-    assert!(many < 2 * few, "{many} ns to {few} ns");
+    println!("{LOGINS} logins and as many refusals: {few:?} among ten, {many:?} among a million");
+    assert!(many < few * 2, "{many:?} to {few:?}");
 }
