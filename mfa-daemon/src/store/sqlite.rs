@@ -40,6 +40,10 @@ const COPY: &CStr = c"unix";
 /// Pages in the log at which SQLite begins a checkpoint.
 const CHECKPOINT_PAGES: i64 = 300;
 
+/// Pages that a connection keeps, in KiB (`PRAGMA cache_size`, negative): what lies above the leaves of a large
+/// table. The kernel has the others.
+const CACHE_KIB: i64 = 512;
+
 /// A row as it was read: the version is what a replacement compares.
 pub(super) struct Row {
     /// Counts the replacements of this row; negative where an import brought it, see [`staging`].
@@ -81,6 +85,7 @@ impl Blank {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         // The last connection would remove the log, and with it what it keeps of a full disk.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
@@ -245,6 +250,7 @@ impl Sqlite {
         let connection = connect(path, flags, LIVE)?;
         connection.busy_timeout(Duration::from_secs(3))?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(Self { connection, keys, mark: Cell::default(), lost: HashSet::new() })
     }
