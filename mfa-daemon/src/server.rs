@@ -31,6 +31,11 @@ const LAST: Duration = Duration::from_millis(100);
 /// and one that has made none yet: that of a login, which sends its question at once, but may have to wait
 /// for a processor.
 const FIRST: Duration = Duration::from_secs(1);
+/// How long the queue of a socket that goes away must be empty before it goes: who waits for a place in a full one
+/// comes into it meanwhile.
+const ENTERING: Duration = Duration::from_millis(10);
+/// How long it is emptied for, at most.
+const EMPTYING: Duration = Duration::from_secs(1);
 /// How long a stop waits for what was accepted.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Characters of a refusal that quotes what the peer has sent.
@@ -93,8 +98,13 @@ pub async fn serve(
     drop(watched);
     // What stands in the queue of a socket that goes away was promised a daemon, too.
     if queue == Queue::Ends {
-        while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
-            admit(stream, &limits, &mut connections, &guests, &daemon, &stop);
+        let emptied = timeout(EMPTYING, async {
+            while let Ok(Ok((stream, _))) = timeout(ENTERING, listener.accept()).await {
+                admit(stream, &limits, &mut connections, &guests, &daemon, &stop);
+            }
+        });
+        if emptied.await.is_err() {
+            warn!("stopped with connections waiting");
         }
     }
     drop(listener);

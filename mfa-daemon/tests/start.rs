@@ -5,11 +5,16 @@ mod trial;
 
 use std::fs;
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
+use std::thread;
 use std::time::Instant;
 
+use nix::errno::Errno;
+use nix::libc;
 use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use serde_json::json;
 use trial::{Trial, code, frame};
 
@@ -86,6 +91,58 @@ fn a_stop_answers_what_still_waits_in_its_own_listen_queue() {
     trial.signal(Signal::SIGCONT);
     assert_eq!(wire.receive().unwrap()["type"], "accepted");
     assert!(trial.end(Signal::SIGTERM).success());
+}
+
+#[test]
+fn a_stop_answers_also_who_waits_for_a_place_in_its_full_queue() {
+    const WAITING: usize = 20;
+    let mut trial = Trial::start();
+    trial.signal(Signal::SIGSTOP);
+    let request = frame(json!({"v": 1, "id": 1, "type": "params"}).to_string().as_bytes());
+    let path = trial.path("run/mfa.sock");
+    // A connection that need not wait tells when the queue is full.
+    let mut queued = Vec::new();
+    loop {
+        let free = socket(
+            AddressFamily::Unix,
+            SockType::Stream,
+            SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+            None,
+        )
+        .unwrap();
+        match connect(free.as_raw_fd(), &UnixAddr::new(&path).unwrap()) {
+            Ok(()) => queued.push(free),
+            Err(Errno::EAGAIN) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!((100..300).contains(&queued.len()), "{} places", queued.len());
+    let ask = || {
+        let mut wire = trial.connect();
+        wire.send(&request);
+        wire.receive().map(|answer| answer["type"].clone())
+    };
+    let answers: Vec<_> = thread::scope(|scope| {
+        let asking: Vec<_> = (0..WAITING).map(|_| scope.spawn(ask)).collect();
+        while connecting() < WAITING {
+            thread::yield_now();
+        }
+        trial.signal(Signal::SIGTERM);
+        trial.signal(Signal::SIGCONT);
+        asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+    });
+    assert_eq!(answers, vec![Some(json!("params")); WAITING]);
+    assert!(trial.end(Signal::SIGTERM).success());
+}
+
+/// Threads of this process that are in connect(2).
+fn connecting() -> usize {
+    let number = format!("{} ", libc::SYS_connect);
+    let call = |thread: &fs::DirEntry| fs::read_to_string(thread.path().join("syscall"));
+    let threads = fs::read_dir("/proc/self/task").unwrap();
+    threads
+        .filter(|thread| call(thread.as_ref().unwrap()).is_ok_and(|c| c.starts_with(&number)))
+        .count()
 }
 
 /// A shell of SQLite, or a backup program that opens databases.

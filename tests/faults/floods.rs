@@ -23,6 +23,9 @@ const TIMES: u32 = 5;
 /// its base slice, 2.8 ms, before another one of equal rank gets its turn.
 const FLOOR: Duration = Duration::from_millis(8 * 28 / 10 + 3);
 
+/// Two turns of others, which a login may have to wait for where there are more tasks than processors.
+const TWO_SLICES: Duration = Duration::from_micros(5_600);
+
 /// A delay that nobody would call one.
 const NOTICED: Duration = Duration::from_secs(1);
 
@@ -70,6 +73,7 @@ impl Scene {
         let allowed = (self.quiet.of_thousand(P99) * TIMES).max(FLOOR);
         let p99 = flooded.of_thousand(P99);
         assert!(p99 <= allowed, "{what}: p99 {p99:?}, {allowed:?} allowed");
+        assert!(flooded.of_thousand(1_000) <= NOTICED, "{what}: {flooded}");
         self.is_as_before(what);
         count
     }
@@ -114,8 +118,10 @@ fn ten_thousand_connections_of_one_user_and_of_twenty_delay_no_login_of_root() {
 #[test]
 fn connections_of_fifty_users_and_half_closed_ones_delay_no_login_of_root() {
     let mut scene = Scene::new();
-    scene.under("50 uids", |at| flood("connections", at, strangers(50), 20));
-    scene.under("half-closed", |at| flood("half-closed", at, one(2), 1_000));
+    let made = scene.under("50 uids", |at| flood("connections", at, strangers(50), 20));
+    assert!(made >= 1_000, "only {made} connections");
+    let made = scene.under("half-closed", |at| flood("half-closed", at, one(2), 1_000));
+    assert!(made >= 1_000, "only {made} connections");
 }
 
 /// Processes that never pause are as many busy loops: what they leave of a processor for the slowest hundredth of
@@ -139,9 +145,15 @@ fn connections_without_a_pause_by_two_and_by_twenty_processes_do_not_keep_root_o
 #[test]
 fn two_thousand_slow_writers_and_readers_delay_no_login_of_root() {
     let mut scene = Scene::new();
-    scene.under("slow writers of one uid", |at| flood("slow-writers", at, one(2), 1_000));
-    scene.under("slow writers of 20 uids", |at| flood("slow-writers", at, strangers(20), 100));
-    scene.under("slow readers of 20 uids", |at| flood("slow-readers", at, strangers(20), 100));
+    for (kind, uids, size) in [
+        ("slow-writers", one(2), 1_000),
+        ("slow-writers", strangers(20), 100),
+        ("slow-readers", strangers(20), 100),
+    ] {
+        let what = format!("{kind} of {} processes", uids.len());
+        let written = scene.under(&what, |at| flood(kind, at, uids, size));
+        assert!(written >= 200, "{what}: only {written} were taken");
+    }
 }
 
 #[test]
@@ -154,12 +166,18 @@ fn large_frames_delay_no_login_of_root() {
 #[test]
 fn a_flood_of_exchanges_delays_no_login_of_root() {
     let mut scene = Scene::new();
-    let sent = scene.under("exchanges", |at| flood("exchanges", at, vec![NOBODY; 2], 8));
-    assert!(sent > 100, "only {sent} were answered");
-    // The quota, not the speed of the machine, says how many were computed.
-    let control = flood("exchanges", &scene.daemon.socket(), vec![0], 4);
-    let root = scene.regular.logins(&scene.asker, QUIET);
-    println!("exchanges of root, {}: {root}", control.end());
+    // The quota, not the speed of the machine, says how many are computed: what a user has at once.
+    let computed =
+        scene.under("exchanges", |at| flood("computed-exchanges", at, vec![NOBODY; 2], 8));
+    assert!((20..100).contains(&computed), "{computed} were computed");
+    let asked = scene.under("refused ones", |at| flood("exchanges", at, vec![NOBODY; 2], 8));
+    assert!(asked > 1_000, "only {asked} were answered");
+    // The control: root has no quota.
+    let control = flood("computed-exchanges", &scene.daemon.socket(), vec![0], 4);
+    let amid = scene.regular.logins(&scene.asker, QUIET);
+    let computed = control.end();
+    println!("exchanges of root, {computed}: {amid}");
+    assert!(computed >= 100, "only {computed}");
 }
 
 #[test]
@@ -233,9 +251,11 @@ fn connections_that_are_held_over_a_reload_are_served_and_bring_no_more_places()
     for _ in 0..20 {
         daemon.signal("HUP");
         let _ = regular.logins(&asker, Duration::from_millis(600));
+        // One that is turned away has a descriptor for a moment.
+        let few = || Some(Held::by(daemon.pid()).descriptors).filter(|now| *now <= idle + 16);
         let now = Held::by(daemon.pid()).descriptors;
         assert!(
-            now <= idle + 16 + 2,
+            within(Duration::from_secs(1), few).is_some(),
             "{now} descriptors, {idle} idle: the reload gave places away"
         );
     }
@@ -252,11 +272,11 @@ fn a_hundred_enrolments_at_once_do_not_delay_a_login_beyond_three_times_its_medi
     let mut regular = Regular::new(daemon.counting_account("regular"));
     let quiet = regular.logins(&asker, QUIET);
     println!("quiet: {quiet}");
-    let asking = flood("exchanges", &daemon.socket(), vec![0], 100);
+    let asking = flood("computed-exchanges", &daemon.socket(), vec![0], 100);
     let amid = regular.logins(&asker, QUIET);
     let made = asking.end();
     println!("amid {made} exchanges, 100 at once: {amid}");
     assert!(made >= 100, "only {made} exchanges");
     let (quiet, amid) = (quiet.of_thousand(500), amid.of_thousand(500));
-    assert!(amid <= quiet * 3, "median {amid:?}, quiet {quiet:?}");
+    assert!(amid <= (quiet * 3).max(TWO_SLICES), "median {amid:?}, quiet {quiet:?}");
 }

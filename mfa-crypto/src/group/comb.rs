@@ -61,7 +61,8 @@ impl Comb {
                 (0..ROWS).fold(0, |rows, row| rows | x.bit(row * self.columns + column) << row);
             for (number, entry) in (0..).zip(&self.entries) {
                 let number: Word = number;
-                factor.ct_assign(entry, number.ct_eq(&rows));
+                // Not the forms themselves, each of which would bring a copy of the group along.
+                factor.as_montgomery_mut().ct_assign(entry.as_montgomery(), number.ct_eq(&rows));
             }
             multiplier.mul_assign(&mut power, &factor);
         }

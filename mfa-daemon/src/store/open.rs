@@ -134,12 +134,16 @@ fn compare_mark(
     let found = mark::read(path).map_err(failed)?;
     let event = guard::compare(sqlite, found, unmarked, at)?;
     let reached = sqlite.mark();
+    let in_place = || {
+        let mut file = MarkFile::open(path)?;
+        file.write(reached)?;
+        Ok(file)
+    };
     let file = match found {
-        Found::Mark(_) => MarkFile::open(path).and_then(|mut file| {
-            file.write(reached)?;
-            Ok(file)
-        }),
-        Found::Nothing | Found::Damaged => MarkFile::create(path, reached),
+        Found::Mark(_) => in_place(),
+        Found::Nothing => MarkFile::create(path, reached),
+        // Where there is no room for another file, a damaged one must not keep everybody out.
+        Found::Damaged => MarkFile::create(path, reached).or_else(|_| in_place()),
     };
     let file = file.map_err(failed)?;
     event.iter().for_each(audit::make_known);

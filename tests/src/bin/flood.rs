@@ -25,6 +25,8 @@ use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 
 /// Descriptors that a flooding process may have.
 const DESCRIPTORS: u64 = 12_000;
+/// That of a frame of 16 KiB.
+const HEAD: [u8; frame::HEADER_LEN] = [0, 0, 0x40, 0];
 /// Descriptors in one message, `SCM_MAX_FD`.
 const PASSED: usize = 253;
 /// Frames without content in one write.
@@ -61,11 +63,17 @@ fn main() {
         "slow-readers" => flood.slow_readers(),
         "empty-frames" => flood.empty_frames(),
         "large-frames" => flood.large_frames(),
-        "exchanges" => flood.exchanges(),
+        "exchanges" => flood.exchanges(|_| true),
+        "computed-exchanges" => flood.exchanges(computed),
         "descriptors" => flood.descriptors(),
         other => panic!("no such flood: {other}"),
     };
     writeln!(io::stdout().lock(), "{count}").unwrap();
+}
+
+/// Whether an exchange was computed, and not turned away by the quota.
+fn computed(answer: &[u8]) -> bool {
+    answer.windows(11).any(|word| word == br#""kex_reply""#)
 }
 
 /// Waits where there are as many connections as are held.
@@ -124,20 +132,29 @@ impl Flood<'_> {
         count
     }
 
-    /// Holds `size` connections and sends on each a byte of a frame now and then.
+    /// Holds `size` connections and sends on each the head of a frame, and a byte of it now and then. Counts what
+    /// the socket took.
     fn slow_writers(&self) -> u64 {
-        let mut held: Vec<_> = (0..self.size).map(|_| self.connect()).collect();
+        let mut held: Vec<_> = (0..self.size).map(|_| None).collect();
         let mut count = 0;
         while self.goes_on() {
             for place in &mut held {
                 if !self.goes_on() {
                     break;
                 }
-                let sent = place.as_mut().is_some_and(|stream| stream.write(&[0]).is_ok());
-                if !sent {
+                let bytes: &[u8] = match place {
+                    Some(_) => b"{",
+                    None => &HEAD,
+                };
+                if place.is_none() {
                     *place = self.connect();
                 }
-                count += 1;
+                let Some(stream) = place else { continue };
+                if stream.write(bytes).is_ok() {
+                    count += 1;
+                } else {
+                    *place = None;
+                }
             }
             thread::sleep(PAUSE);
         }
@@ -195,9 +212,8 @@ impl Flood<'_> {
         self.asking(&question, |_| true)
     }
 
-    /// Valid halves of exchanges, for whoever has this uid, on `size` connections. Of root's, whom no quota
-    /// turns away, those that were computed are counted.
-    fn exchanges(&self) -> u64 {
+    /// Valid halves of exchanges, for whoever has this uid, on `size` connections.
+    fn exchanges(&self, counts: impl Fn(&[u8]) -> bool) -> u64 {
         let group = Group::named("ffdhe2048").unwrap();
         // 4 is a square, so it is in the subgroup. To compute one costs more than to ask.
         let mut public = vec![0; group.p().len()];
@@ -211,10 +227,8 @@ impl Flood<'_> {
             client_public: Blob::new(public),
             client_nonce: Blob::new([7; 32]),
         };
-        let computed = |answer: &[u8]| answer.windows(11).any(|word| word == br#""kex_reply""#);
-        let all = !Uid::current().is_root();
         let question = frame::encode(1, Request::KexInit(init)).unwrap();
-        self.asking(&question, |answer| all || computed(answer))
+        self.asking(&question, counts)
     }
 
     /// Asks on `size` connections at once, reads the answers, and connects anew where that is needed.
