@@ -111,11 +111,16 @@ class Daemon:
             return None
         return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes"))
 
-    def woken(self):
-        """How often a thread of it has gone to sleep, which it must have been woken for."""
+    def sleeps(self):
+        """How often each of its threads has gone to sleep, which it must have been woken for."""
         statuses = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/status")
-        lines = [line for status in statuses for line in status.read_text().splitlines()]
-        return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt"))
+        lines = {status.parent.name: line for status in statuses for line in status.read_text().splitlines() if line.startswith("voluntary_ctxt")}
+        return {thread: int(line.split()[1]) for thread, line in lines.items()}
+
+    def woken(self, before):
+        """Wake-ups since these `sleeps`; a thread that has ended meanwhile was woken for that."""
+        after = self.sleeps()
+        return sum(count - before.get(thread, 0) for thread, count in after.items()) + len(before.keys() - after.keys())
 
 
 def memory(pid, field):

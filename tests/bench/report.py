@@ -139,7 +139,7 @@ def idle(found):
     return [
         "## Idle",
         "",
-        f"After 100 logins, over {found['seconds']} s without one: {number(found['processor'])} s of the processor, {found['woken']} wake-ups,",
+        f"Twelve seconds after 100 logins, over {found['seconds']} s without one: {number(found['processor'])} s of the processor, {found['woken']} wake-ups,",
         f"{number(found['resident'])} MiB resident. Under systemd its watchdog wakes it as well.",
         "",
     ]
