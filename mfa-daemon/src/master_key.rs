@@ -3,7 +3,7 @@
 //! a credential that systemd passes and only an administrator makes.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use mfa_crypto::MasterKey;
 use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
-use crate::store::beside;
+use crate::store::{beside, sync_names};
 
 const LEN: usize = 32;
 
@@ -197,7 +197,6 @@ fn read(path: &Path, kept: Kept) -> Result<Option<MasterKey>, MasterKeyError> {
 /// # Errors
 /// [`MasterKeyError::Io`], also where a file of that name exists.
 pub fn create(path: &Path, key: &MasterKey) -> Result<(), MasterKeyError> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
     let fresh = beside(path, ".new");
     let write = || {
         let _ = fs::remove_file(&fresh);
@@ -207,7 +206,7 @@ pub fn create(path: &Path, key: &MasterKey) -> Result<(), MasterKeyError> {
         // A link, not a rename: it never replaces a key that is there.
         fs::hard_link(&fresh, path)?;
         fs::remove_file(&fresh)?;
-        File::open(directory)?.sync_all()
+        sync_names(path)
     };
     write().map_err(|error| MasterKeyError::Io(path.to_owned(), error))
 }
@@ -226,9 +225,8 @@ pub fn replace(path: &Path, id: &[u8; 16]) -> Result<(), MasterKeyError> {
     if load(&next(path))?.is_none_or(|key| key.id() != *id) {
         return Err(MasterKeyError::NotTheNext(next(path)));
     }
-    let directory = path.parent().unwrap_or(Path::new("/"));
     fs::rename(next(path), path)
-        .and_then(|()| File::open(directory)?.sync_all())
+        .and_then(|()| sync_names(path))
         .map_err(|error| MasterKeyError::Io(path.to_owned(), error))
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::open::beside;
+use super::open::{beside, sync_names};
 
 /// The numbers once, and once more: a write that was torn apart does not look like a mark.
 const LEN: usize = 2 * HALF;
@@ -91,7 +91,7 @@ impl MarkFile {
         let mut made = Self { file: options.open(&fresh)?, written: None, synced: None };
         made.write(mark)?;
         fs::rename(&fresh, path)?;
-        File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()?;
+        sync_names(path)?;
         Ok(made)
     }
 

@@ -50,8 +50,8 @@ use crate::policy::lockout::LockoutRules;
 use crate::policy::record::Record;
 use crate::progress::Progress;
 
-pub(crate) use self::open::beside;
 pub use self::open::{Moment, StoreLock, make_directories, open, open_in_turns};
+pub(crate) use self::open::{beside, sync_names};
 pub use self::writer::{Answers, Commits};
 
 /// The handle that requests use.

@@ -221,6 +221,11 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Makes durable which files stand in the directory of this one.
+pub(crate) fn sync_names(file: &Path) -> io::Result<()> {
+    fs::File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
+}
+
 /// Makes the directories of the database and of its key, where they are not there, and says which
 /// they are.
 ///

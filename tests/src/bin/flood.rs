@@ -142,13 +142,12 @@ impl Flood<'_> {
                 if !self.goes_on() {
                     break;
                 }
-                let bytes: &[u8] = match place {
-                    Some(_) => b"{",
-                    None => &HEAD,
-                };
-                if place.is_none() {
+                let bytes: &[u8] = if place.is_some() {
+                    b"{"
+                } else {
                     *place = self.connect();
-                }
+                    &HEAD
+                };
                 let Some(stream) = place else { continue };
                 if stream.write(bytes).is_ok() {
                     count += 1;
