@@ -22,16 +22,16 @@ const GROWTH: u64 = 10;
 const TIMES: u64 = 20;
 
 const HEADING: &str = "Instructions, as valgrind counts them in the release build, without those of \
-    libc and libpam.\n`module`: pam_mfa.so in a login. `decide`: a right code of one token. \
-    `frame`: verify and its\nanswer, written and read. `make costs` renews this file; see \
-    tests/instructions.rs.";
+    libc and libpam.\n`module`: pam_mfa.so in a login. `decide`: a right code of one token, \
+    `decide-wrong`: a wrong one.\n`frame`: verify and its answer, written and read. `make costs` \
+    renews this file; see\ntests/instructions.rs.";
 
 #[test]
 fn module_decision_and_frames_take_no_more_instructions_than_committed() {
     let cost_of = artifacts::cost_of();
     let mut found = Costs::new();
     found.insert("module".to_owned(), per_time(module));
-    for what in ["decide", "frame"] {
+    for what in ["decide", "decide-wrong", "frame"] {
         let count =
             |times: u64| callgrind::instructions("cost-of", &cost_of, &[what, &times.to_string()]);
         found.insert(what.to_owned(), per_time(count));

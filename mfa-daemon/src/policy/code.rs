@@ -23,10 +23,9 @@ pub enum Match {
 }
 
 /// Looks at every step of the window, whether or not one has matched already: the time it takes
-/// does not tell where a code fits.
+/// does not tell where a code fits. `codes` are the token's.
 #[must_use]
-pub fn look(token: &Token, secret: &Secret, code: &Code, now: u64, skew: u64) -> Match {
-    let codes = codes(token, secret);
+pub fn look(token: &Token, codes: &Codes, code: &Code, now: u64, skew: u64) -> Match {
     let matches = |counter| bool::from(codes.has(code, counter));
     match token.factor {
         Factor::Totp { period, last_step, drift } => {
@@ -108,7 +107,8 @@ pub(super) fn window(current: u64, drift: i8, skew: u64) -> RangeInclusive<u64> 
 }
 
 /// What a token shows.
-pub(super) fn codes(token: &Token, secret: &Secret) -> Codes {
+#[must_use]
+pub fn codes(token: &Token, secret: &Secret) -> Codes {
     Codes::new(secret, token.algorithm, token.digits)
 }
 
@@ -136,6 +136,10 @@ mod tests {
 
     use super::*;
 
+    fn look(token: &Token, code: &Code, now: u64, skew: u64) -> Match {
+        super::look(token, &codes(token, &secret()), code, now, skew)
+    }
+
     fn secret() -> Secret {
         Secret::new(b"12345678901234567890".to_vec())
     }
@@ -162,7 +166,7 @@ mod tests {
     }
 
     fn accepted_step(token: &Token, code_step: u64, now: u64) -> Option<u64> {
-        match look(token, &secret(), &code(code_step), now, 1) {
+        match look(token, &code(code_step), now, 1) {
             Match::Fresh(Factor::Totp { last_step, .. }) => last_step,
             _ => None,
         }
@@ -185,8 +189,8 @@ mod tests {
         let now = 60_000_u64;
         let current = now / 30;
         let token = totp(Some(current), 0);
-        assert_eq!(look(&token, &secret(), &code(current), now, 1), Match::Spent);
-        assert_eq!(look(&token, &secret(), &code(current - 1), now, 1), Match::Spent);
+        assert_eq!(look(&token, &code(current), now, 1), Match::Spent);
+        assert_eq!(look(&token, &code(current - 1), now, 1), Match::Spent);
         assert_eq!(accepted_step(&token, current + 1, now), Some(current + 1));
     }
 
@@ -196,7 +200,7 @@ mod tests {
         let current = now / 30;
         let drift_after = |drift, offset: i64| {
             let at = current.saturating_add_signed(offset);
-            match look(&totp(None, drift), &secret(), &code(at), now, 1) {
+            match look(&totp(None, drift), &code(at), now, 1) {
                 Match::Fresh(Factor::Totp { drift, .. }) => Some(drift),
                 _ => None,
             }
@@ -228,7 +232,7 @@ mod tests {
     fn a_counter_token_looks_ahead_and_never_back() {
         let token = token(Factor::Hotp { counter: 5 });
         for (counter, expected) in [(4, None), (5, Some(6)), (15, Some(16)), (16, None)] {
-            let next = match look(&token, &secret(), &code(counter), 0, 1) {
+            let next = match look(&token, &code(counter), 0, 1) {
                 Match::Fresh(Factor::Hotp { counter }) => Some(counter),
                 _ => None,
             };
@@ -239,12 +243,12 @@ mod tests {
     #[test]
     fn extremes_of_time_and_counter_do_not_overflow() {
         for now in [0, 1, 29, u64::MAX] {
-            let _ = look(&totp(None, -2), &secret(), &code(0), now, 10);
-            let _ = look(&totp(Some(u64::MAX), 2), &secret(), &code(0), now, 10);
+            let _ = look(&totp(None, -2), &code(0), now, 10);
+            let _ = look(&totp(Some(u64::MAX), 2), &code(0), now, 10);
             let _ = clock_is_behind(&totp(Some(u64::MAX), 2), now, 10);
         }
         let last = token(Factor::Hotp { counter: u64::MAX });
-        assert_eq!(look(&last, &secret(), &code(u64::MAX), 0, 1), Match::None);
+        assert_eq!(look(&last, &code(u64::MAX), 0, 1), Match::None);
     }
 
     #[test]
@@ -277,12 +281,12 @@ mod tests {
                 catch_up(&mut token, now + 30 * later, 1);
             }
             assert!(!clock_is_behind(&token, now, 1), "{last} {drift}");
-            let next = look(&token, &secret(), &code(current + 1), now + 30, 1);
+            let next = look(&token, &code(current + 1), now + 30, 1);
             let open =
                 Factor::Totp { period: Period::default(), last_step: Some(current + 1), drift: 0 };
             assert_eq!(next, Match::Fresh(open), "{last} {drift}");
             let spent = last.min(current);
-            assert_eq!(look(&token, &secret(), &code(spent), spent * 30, 1), Match::Spent);
+            assert_eq!(look(&token, &code(spent), spent * 30, 1), Match::Spent);
         }
     }
 

@@ -149,7 +149,8 @@ pub fn decide(
     decision
 }
 
-/// Every token is tried, inside and outside its window, without early exit.
+/// Every token is tried, all steps of its window, without early exit; what lies outside is looked at unless the
+/// token's window has it. So all that is refused takes the same time, and what opens a login says so itself.
 fn decide_code(
     record: &mut Record,
     typed: &Code,
@@ -176,13 +177,16 @@ fn decide_code(
         let is_behind = code::clock_is_behind(token, now, rules.skew);
         all_behind &= is_behind;
         behind |= is_behind;
-        let nearby = near::look(token, &secret, typed, now, rules.skew);
-        match code::look(token, &secret, typed, now, rules.skew) {
+        let codes = code::codes(token, &secret);
+        match code::look(token, &codes, typed, now, rules.skew) {
             Match::None => {}
             Match::Spent => spent = true,
-            Match::Fresh(factor) => opened = opened.or(Some((at, factor, false))),
+            Match::Fresh(factor) => {
+                opened = opened.or(Some((at, factor, false)));
+                continue;
+            }
         }
-        match nearby {
+        match near::look(token, &codes, typed, now, rules.skew) {
             Nearby::None => {}
             Nearby::First { near, clock_offset } => firsts.push((at, near, clock_offset)),
             Nearby::Second(factor) => opened = opened.or(Some((at, factor, true))),

@@ -11,7 +11,7 @@
 //! What is left to the guesser is what the owner has as well: the next code, typed next, by the same
 //! clock. `docs/guessing.md` says how little that is.
 
-use mfa_crypto::{Code, Period, Secret, step};
+use mfa_crypto::{Code, Codes, Period, step};
 
 use super::code::{self, LOOK_AHEAD};
 use super::record::{Factor, Near, Record, Token};
@@ -50,10 +50,9 @@ pub enum Nearby {
     Second(Factor),
 }
 
-/// Looks at every step or counter within reach, whether or not one has matched already.
+/// Looks at every step or counter within reach, whether or not one has matched already. `codes` are the token's.
 #[must_use]
-pub fn look(token: &Token, secret: &Secret, typed: &Code, now: u64, skew: u64) -> Nearby {
-    let codes = code::codes(token, secret);
+pub fn look(token: &Token, codes: &Codes, typed: &Code, now: u64, skew: u64) -> Nearby {
     let matches = |at| bool::from(codes.has(typed, at));
     match token.factor {
         Factor::Totp { period, last_step, drift } => {
@@ -179,7 +178,7 @@ fn offset(at: u64, current: u64) -> i128 {
 
 #[cfg(test)]
 mod tests {
-    use mfa_crypto::{Algorithm, Digits, hotp};
+    use mfa_crypto::{Algorithm, Digits, Secret, hotp};
     use mfa_proto::Blob;
 
     use super::*;
@@ -204,7 +203,8 @@ mod tests {
                     };
                     for now in all {
                         let typed = hotp(&secret, Algorithm::Sha1, Digits::default(), now / 30);
-                        let _ = look(&token, &secret, &typed, now, 10);
+                        let codes = code::codes(&token, &secret);
+                        let _ = look(&token, &codes, &typed, now, 10);
                     }
                     forget_passed(&mut token);
                 }

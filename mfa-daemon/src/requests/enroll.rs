@@ -280,7 +280,9 @@ pub(super) async fn confirm(
             if let Awaited::Due(origin) = &awaited { event.from(origin) } else { event }
         };
         let matched = match (Code::parse(typed.as_str()), vault.open(&owner, token)) {
-            (Some(code), Ok(secret)) => code::look(token, &secret, &code, now, skew),
+            (Some(code), Ok(secret)) => {
+                code::look(token, &code::codes(token, &secret), &code, now, skew)
+            }
             (None, _) => Match::None,
             (_, Err(error)) => {
                 error!(user = %owner, token = wanted, %error, "a pending secret does not open");

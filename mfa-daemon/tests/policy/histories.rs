@@ -322,7 +322,8 @@ impl Account {
             return Ok(());
         };
         let (token, now) = (&pending.token, self.now());
-        let seen = match code::look(token, &secret_of(token), &typed, now, RULES.skew) {
+        let codes = code::codes(token, &secret_of(token));
+        let seen = match code::look(token, &codes, &typed, now, RULES.skew) {
             Match::Fresh(factor) => {
                 let active = pending.activate(&mut self.record, factor, now, Vec::new());
                 prop_assert!(active.is_ok());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Work whose instructions are counted: `cost-of decide|frame TIMES`. Nothing here depends on the
+//! Work whose instructions are counted: `cost-of decide|decide-wrong|frame TIMES`. Nothing here depends on the
 //! clock, on randomness or on another process, so the same program does the same each time.
 
 #![expect(clippy::panic, clippy::expect_used, reason = "test code")]
@@ -24,17 +24,20 @@ const RULES: LoginRules = LoginRules {
 
 fn main() {
     let arguments: Vec<_> = env::args().skip(1).collect();
-    let [what, times] = arguments.as_slice() else { panic!("usage: cost-of decide|frame TIMES") };
+    let [what, times] = arguments.as_slice() else {
+        panic!("usage: cost-of decide|decide-wrong|frame TIMES")
+    };
     let times = times.parse().expect("a number of times");
     match what.as_str() {
-        "decide" => decisions(times),
+        "decide" => decisions(times, "twenty bytes of key."),
+        "decide-wrong" => decisions(times, "twenty others of it."),
         "frame" => round_trips(times),
-        other => panic!("neither decide nor frame: {other}"),
+        other => panic!("no such work: {other}"),
     }
 }
 
-/// A right code, each time against the account as it was before it was used.
-fn decisions(times: u64) {
+/// The code of a key, right where it is that of the account's token, each time against the account as it was before.
+fn decisions(times: u64, typed_by: &str) {
     let token = Token {
         name: "phone".into(),
         factor: Factor::Totp { period: Period::default(), last_step: None, drift: 0 },
@@ -46,14 +49,16 @@ fn decisions(times: u64) {
         near: None,
     };
     let secret = |token: &Token| Some(Secret::new(token.sealed.as_bytes().to_vec()));
-    let code = secret(&token).map(|key| hotp(&key, token.algorithm, token.digits, NOW / 30));
-    let typed = Typed::Code(code.expect("a code"));
+    let key = Secret::new(typed_by.as_bytes().to_vec());
+    let typed = Typed::Code(hotp(&key, token.algorithm, token.digits, NOW / 30));
+    let right = token.sealed.as_bytes() == typed_by.as_bytes();
     let account = Record { tokens: vec![token], ..Record::default() };
     let attempt = Attempt { now: NOW, service: "sshd", rhost: Some("192.0.2.1") };
     for _ in 0..times {
         let mut record = account.clone();
         let decision = decide(&mut record, black_box(&typed), &attempt, &RULES, secret);
-        assert!(matches!(black_box(decision), Decision::Accepted(_)), "a right code is refused");
+        let opened = matches!(black_box(decision), Decision::Accepted(_));
+        assert_eq!(opened, right, "another decision");
     }
 }
 
