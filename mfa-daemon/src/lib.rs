@@ -13,6 +13,7 @@ pub mod config;
 pub mod daemon;
 pub mod exchanges;
 pub mod guests;
+mod incoming;
 pub mod keyring;
 pub mod limits;
 pub mod log;

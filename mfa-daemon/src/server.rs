@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mfa_proto::frame::{self, HEADER_LEN};
+use mfa_proto::frame;
 use mfa_proto::{ErrorAnswer, ErrorCode, Peer, Request};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::caller;
 use crate::daemon::Daemon;
 use crate::guests::Guests;
+use crate::incoming::Incoming;
 use crate::limits::{Limits, Slot};
 use crate::messages::refusals;
 use crate::requests::{self, Connection};
@@ -166,40 +167,23 @@ async fn converse(
 ) {
     let mut connection = Connection::new(peer);
     let mut last = FIRST;
+    let mut incoming = Incoming::default();
     loop {
-        let mut header = [0; HEADER_LEN];
         let stopping = *stop.borrow_and_update();
+        let waited = if stopping { last } else { IDLE };
         let begun = tokio::select! {
             biased;
-            begun = timeout(if stopping { last } else { IDLE }, stream.read(&mut header)) => begun,
+            begun = timeout(waited, incoming.begins(&mut stream)) => begun,
             Ok(()) = stop.changed() => continue,
         };
-        let Ok(Ok(got @ 1..)) = begun else { return };
-        let Ok(Some(payload)) = timeout(FRAME, receive(&mut stream, header, got)).await else {
-            return;
-        };
+        let Ok(Ok(true)) = begun else { return };
+        let Ok(Ok(payload)) = timeout(FRAME, incoming.payload(&mut stream)).await else { return };
         let Some((answer, keep)) = respond(&daemon, &mut connection, payload).await else { return };
         match timeout(FRAME, stream.write_all(&answer)).await {
             Ok(Ok(())) if keep => last = LAST,
             _ => return,
         }
     }
-}
-
-/// The rest of a frame whose first `got` header bytes are there. `None` ends the connection.
-async fn receive(
-    stream: &mut UnixStream,
-    mut header: [u8; HEADER_LEN],
-    got: usize,
-) -> Option<Result<Zeroizing<Vec<u8>>, frame::FrameError>> {
-    stream.read_exact(header.get_mut(got..)?).await.ok()?;
-    let len = match frame::payload_len(header) {
-        Ok(len) => len,
-        Err(error) => return Some(Err(error)),
-    };
-    let mut payload = Zeroizing::new(vec![0; len]);
-    stream.read_exact(&mut payload).await.ok()?;
-    Some(Ok(payload))
 }
 
 /// The answer to a frame, and whether the connection goes on after it.

@@ -69,7 +69,7 @@ fn a_refusal_of_a_long_field_still_fits_its_answer() {
 }
 
 #[test]
-fn a_length_beyond_the_cap_or_of_nothing_closes_before_anything_is_read() {
+fn a_length_beyond_the_cap_or_of_nothing_is_refused_and_ends_the_connection() {
     let trial = Trial::start();
     for header in [[0xff; 4], [0x7f, 0xff, 0xff, 0xff], [0, 1, 0, 1], [0, 0, 0, 0]] {
         let mut wire = trial.connect();

@@ -58,6 +58,27 @@ fn a_stop_finishes_what_was_accepted() {
 }
 
 #[test]
+fn a_stop_answers_both_questions_of_one_write() {
+    let mut trial = Trial::start();
+    trial.add("alice");
+    let request = |id: i64| {
+        json!({"v": 1, "id": id, "type": "verify", "user": "alice", "code": code(id - 1),
+            "origin": {"service": "test"}})
+    };
+    let both = [1, 2].map(|id| frame(request(id).to_string().as_bytes())).concat();
+    let mut wire = trial.connect();
+    trial.signal(Signal::SIGSTOP);
+    wire.send(&both);
+    trial.signal(Signal::SIGTERM);
+    trial.signal(Signal::SIGCONT);
+    for id in [1, 2] {
+        let answer = wire.receive().unwrap();
+        assert_eq!((&answer["id"], &answer["type"]), (&json!(id), &json!("accepted")));
+    }
+    assert!(trial.end(Signal::SIGTERM).success());
+}
+
+#[test]
 fn a_stop_waits_for_the_question_of_a_connection_that_has_asked_none_yet() {
     let mut trial = Trial::start();
     trial.add("alice");
