@@ -65,3 +65,14 @@ fn failing_daemons_leave_the_program_as_it_was() {
     let daemon = FakeDaemon::after_prompt(|_| Reply::Hang(Vec::new()));
     unchanged(&daemon.socket(), "timeout=1", "alice", 3, &codes[..3], "PAM_AUTHINFO_UNAVAIL");
 }
+
+/// What the others count on.
+#[test]
+fn a_program_that_loses_memory_is_noticed() {
+    let nowhere = std::env::temp_dir().join("no-daemon.sock");
+    let stack = Stack::module(&nowhere, "");
+    let host = Host::new(env!("CARGO_BIN_EXE_pam-host"), &stack, "alice");
+    let outcome = host.with(&["--times", "1000", "--lose", "4096"]).run();
+    let grown = outcome.result("grown").trim_end_matches(" KiB").parse::<u64>();
+    assert!(grown.as_ref().is_ok_and(|grown| *grown > 1900), "{grown:?}");
+}

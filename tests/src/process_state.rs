@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What a module must leave in its host as it was: descriptors, threads, children, signals, mask,
-//! timers, ids, limits, umask, directory, environment.
+//! timers, ids, limits, umask, directory, environment, mapped files, memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::c_int;
 use std::fs;
 use std::mem::MaybeUninit;
@@ -63,6 +63,10 @@ impl ProcessState {
             let target = fs::read_link(format!("/proc/self/{file}"));
             state.insert(file.to_owned(), format!("{target:?}"));
         }
+        let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        let mapped: BTreeSet<_> =
+            maps.lines().filter_map(|line| Some(&line[line.find('/')?..])).collect();
+        state.insert("mapped files".to_owned(), format!("{mapped:?}"));
         let environment: Vec<_> = std::env::vars_os().collect();
         state.insert("environment".to_owned(), format!("{environment:?}"));
         for signal in 1..=64 {
@@ -77,7 +81,7 @@ impl ProcessState {
     /// What is different in `later`.
     #[must_use]
     pub fn changes(&self, later: &Self) -> Vec<String> {
-        let names: std::collections::BTreeSet<_> = self.0.keys().chain(later.0.keys()).collect();
+        let names: BTreeSet<_> = self.0.keys().chain(later.0.keys()).collect();
         let different = names.into_iter().filter(|name| self.0.get(*name) != later.0.get(*name));
         different
             .map(|name| format!("{name}: {:?} became {:?}", self.0.get(name), later.0.get(name)))
@@ -156,12 +160,17 @@ pub fn forbid_descriptors() {
     assert_eq!(result, 0, "setrlimit");
 }
 
-/// Resident memory in KiB.
+/// Resident memory in KiB that is the program's own: pages of files come and go as the system likes.
 #[must_use]
 pub fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    let own = ["RssAnon:", "RssShmem:"];
+    let lines =
+        status.lines().filter_map(|line| own.iter().find_map(|name| line.strip_prefix(name)));
+    let found: Vec<u64> =
+        lines.filter_map(|line| line.trim().trim_end_matches(" kB").parse().ok()).collect();
+    assert_eq!(found.len(), own.len(), "{own:?} in /proc/self/status");
+    found.iter().sum()
 }
 
 fn links(directory: &str) -> Vec<(String, String)> {

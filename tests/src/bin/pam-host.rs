@@ -8,9 +8,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsString, c_int};
 use std::io::{Write, stdin, stdout};
+use std::mem;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -43,6 +45,8 @@ struct Options {
     alarms: bool,
     /// `--storm`: with `--times`, SIGALRM and SIGCHLD every millisecond from beginning to end.
     storm: bool,
+    /// `--lose N`: so many bytes a transaction, of those of `--times`.
+    lost: usize,
     script: Script,
     texts: Texts,
 }
@@ -123,12 +127,16 @@ fn main() {
     if options.storm {
         process_state::start_storm();
     }
+    // As they come: a list of them would be most of what grows.
+    let mut results = BTreeMap::new();
+    let mut count = |(call, result)| *results.entry((call, result)).or_insert(0) += 1;
     // The first transaction makes libpam and libc load what they keep.
-    let mut results = transaction(&options);
+    transaction(&options).into_iter().for_each(&mut count);
     let before = ProcessState::now();
     let mut resident = 0;
     for at in 1..times {
-        results.extend(transaction(&options));
+        transaction(&options).into_iter().for_each(&mut count);
+        mem::forget(vec![1_u8; options.lost]);
         if at == times / 2 {
             resident = process_state::resident();
         }
@@ -140,12 +148,8 @@ fn main() {
     say(&format!("loaded: {}", process_state::is_loaded("pam_mfa")));
     say(&format!("grown: {} KiB", process_state::resident().saturating_sub(resident)));
     for (name, _) in &options.calls {
-        let mut counts = std::collections::BTreeMap::new();
-        for (_, result) in results.iter().filter(|(call, _)| call == name) {
-            *counts.entry(result_name(*result)).or_insert(0) += 1;
-        }
-        for (result, count) in counts {
-            say(&format!("{name}: {count} times {result}"));
+        for ((_, result), count) in results.iter().filter(|((call, _), _)| call == name) {
+            say(&format!("{name}: {count} times {}", result_name(*result)));
         }
     }
 }
@@ -202,6 +206,7 @@ fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
         without_descriptors: false,
         alarms: false,
         storm: false,
+        lost: 0,
         script: Script::Lines,
         texts: Texts::Shown,
     };
@@ -217,6 +222,7 @@ fn options(mut arguments: impl Iterator<Item = OsString>) -> Options {
             "--no-descriptors" => options.without_descriptors = true,
             "--alarms" => options.alarms = true,
             "--storm" => options.storm = true,
+            "--lose" => options.lost = number(value()),
             "--same" => options.script = Script::Same(CString::new(value()).unwrap()),
             "--texts" => options.texts = texts(&String::from_utf8(value()).unwrap()),
             "--null-text" => options.script = Script::NullText,
