@@ -414,7 +414,5 @@ fn five_hundred_enrolments_leave_the_program_as_it_was() {
     }
     let outcome = host.run();
     assert_eq!(outcome.result("chauthtok"), "500 times PAM_SUCCESS");
-    assert!(outcome.starting("changed: ").is_empty(), "{:?}", outcome.starting("changed: "));
-    let grown = outcome.result("grown").trim_end_matches(" KiB").parse::<u64>().unwrap();
-    assert!(grown < 1024, "grown by {grown} KiB");
+    outcome.left_the_program_as_it_was();
 }

@@ -184,8 +184,14 @@ impl Outcome {
     /// Nothing of `--times` is different afterwards, and memory has not grown.
     pub fn left_the_program_as_it_was(&self) {
         assert!(self.starting("changed: ").is_empty(), "{:?}", self.starting("changed: "));
-        let grown = self.result("grown").trim_end_matches(" KiB").parse::<u64>();
-        assert!(grown.as_ref().is_ok_and(|grown| *grown < 1024), "grown by {grown:?} KiB");
+        let grown = self.grown();
+        assert!(grown.is_some_and(|grown| grown < 1024), "grown by {grown:?} KiB");
+    }
+
+    /// By how many KiB the program's own memory has grown over the second half of `--times`.
+    #[must_use]
+    pub fn grown(&self) -> Option<u64> {
+        self.result("grown").strip_suffix(" KiB")?.parse().ok()
     }
 
     /// What follows that beginning on each line that has it.
