@@ -11,6 +11,10 @@ use zeroize::{Zeroize, Zeroizing};
 /// Bytes taken in one read, at most: the frames of a login are shorter.
 const ROOM: usize = 1024;
 
+/// A frame that is longer has so many times the room of what has come of it: whoever announces a long one and
+/// does not send it costs no memory.
+const GROWTH: usize = 4;
+
 /// The receiving half of a connection. What was taken out of it is erased.
 pub(crate) struct Incoming {
     /// Of these, the first `held` have arrived.
@@ -61,15 +65,26 @@ impl Incoming {
             }
         };
         self.forget(HEADER_LEN);
-        let mut payload = match frame::payload_len(header) {
-            Ok(length) => Zeroizing::new(vec![0; length]),
+        let length = match frame::payload_len(header) {
+            Ok(length) => length,
             Err(error) => return Ok(Err(error)),
         };
+        let mut payload = Zeroizing::new(vec![0; length.min(ROOM)]);
         let there = self.held.min(payload.len());
         let (here, missing) = payload.split_at_mut(there);
         here.copy_from_slice(self.buffer.get(..there).unwrap_or_default());
         self.forget(there);
         stream.read_exact(missing).await?;
+        // Room for what has come and some more, not for what was announced. A vector that grows by itself would
+        // leave what it held in freed memory.
+        while payload.len() < length {
+            let room = length.min(payload.len().saturating_mul(GROWTH));
+            let mut longer = Zeroizing::new(vec![0; room]);
+            let (here, missing) = longer.split_at_mut(payload.len());
+            here.copy_from_slice(&payload);
+            stream.read_exact(missing).await?;
+            payload = longer;
+        }
         Ok(Ok(payload))
     }
 
@@ -180,6 +195,40 @@ mod tests {
         }
         assert_eq!(all(vec![bytes]).await, [Ok(b"question".to_vec())]);
         assert!(all(Vec::new()).await.is_empty());
+    }
+
+    /// A frame as long as one may be, a byte a read; asserts how much room there is for what comes next.
+    struct Dripping {
+        header: Vec<u8>,
+        given: usize,
+    }
+
+    impl AsyncRead for Dripping {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            into: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let room = into.remaining();
+            assert!(room <= ROOM.max(GROWTH * self.given), "{room} after {}", self.given);
+            into.put_slice(&[self.header.get(self.given).copied().unwrap_or(7)]);
+            self.given += 1;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_is_taken_for_what_came_and_not_for_what_was_announced() {
+        let length = u32::try_from(frame::FRAME_MAX).unwrap().to_be_bytes();
+        let mut stream = Dripping { header: length.to_vec(), given: 0 };
+        let mut incoming = Incoming::default();
+        assert!(incoming.begins(&mut stream).await.unwrap());
+        let payload = incoming.payload(&mut stream).await.unwrap().unwrap();
+        assert_eq!(
+            (payload.len(), payload.iter().all(|byte| *byte == 7)),
+            (frame::FRAME_MAX, true)
+        );
+        assert_eq!(stream.given, HEADER_LEN + frame::FRAME_MAX);
     }
 
     #[tokio::test]
