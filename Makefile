@@ -11,7 +11,7 @@ RPM = $(T)/generate-rpm/mfa-$(VERSION)-1.$(shell uname -m).rpm
 export SOURCE_DATE_EPOCH ?= $(shell dpkg-parsechangelog -l packaging/deb/changelog -S Timestamp)
 PROGRAMS := $(addprefix $(T)/release/,libpam_mfa.so mfa-daemon mfa)
 
-.PHONY: help demo record pictures test test-faults test-asan fuzz lint advisories fmt bench costs bench-params build man completions packages deb clean clean-images
+.PHONY: help demo record pictures test test-faults test-asan fuzz lint advisories fmt bench cost-of costs bench-params build man completions packages deb clean clean-images
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -70,9 +70,12 @@ bench: ## against google_authenticator, pam_oath, OpenSSL and the limit; at most
 	@tests/prepare bench
 	@python3 -B tests/bench $(BENCH)
 
-costs: build ## system calls and instructions of a login, written anew to tests/costs
-	@tests/prepare test
+# Whose instructions are counted: with the flags of the programs, for the same code.
+cost-of: build
 	RUSTFLAGS="$$(packaging/compiler-flags)" cargo build --release --locked --package mfa-tests --bin cost-of
+
+costs: cost-of ## system calls and instructions of a login, written anew to tests/costs
+	@tests/prepare test
 	MFA_RENEW_COSTS=1 MFA_ARTIFACTS=$$(realpath $(T)/release) \
 	  cargo test --locked --package mfa-tests --test system_calls --test instructions
 
