@@ -4,8 +4,8 @@
 //!
 //! Landlock leaves it its state and its socket to write, and no program to run. A filter of system
 //! calls takes the rest that a daemon of this kind never needs; below systemd the unit's own, which
-//! is stricter, is there already and may allow no other. Both hold for the calling thread and those that it starts, so
-//! [`confine`] comes before the first of them.
+//! is stricter, is there already and may allow no other. Both hold for the calling thread and those
+//! that it starts, so [`confine`] comes before the first of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,16 +23,19 @@ use seccompiler::{
 /// The newest rights of Landlock that are asked for; an older kernel gives what it has.
 const RIGHTS: ABI = ABI::V6;
 
-/// What is read besides the daemon's own: libraries, name services and what they read, devices,
-/// time zones. Those that are not there are passed over.
-const READ: [&str; 9] = [
+/// What is read besides the daemon's own: libraries, name services and what they read, time zones;
+/// of the devices those that a library of the system may want, and no disk. Those that are not there
+/// are passed over.
+const READ: [&str; 11] = [
     "/etc",
     "/usr",
     "/lib",
     "/lib64",
     "/run",
     "/proc",
-    "/dev",
+    "/dev/null",
+    "/dev/random",
+    "/dev/urandom",
     "/var/lib/sss",
     "/var/lib/extrausers",
 ];

@@ -78,8 +78,13 @@ fn the_configuration_and_the_system_are_read_and_nothing_else_is() {
         assert!(nix::unistd::User::from_name("root").unwrap().is_some());
         assert!(denied(fs::read(house.path("elsewhere/there"))));
         assert!(denied(fs::read_dir(house.path("elsewhere"))));
+        assert_eq!(fs::read("/dev/null").unwrap(), b"");
+        for device in ["/dev/zero", "/dev/full"] {
+            assert!(denied(fs::File::open(device)), "{device}: a disk could be read as well");
+        }
     });
     assert_eq!(fs::read_to_string(house.path("elsewhere/there")).unwrap(), "text");
+    assert!(fs::File::open("/dev/zero").is_ok());
 }
 
 #[test]
