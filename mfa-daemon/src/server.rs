@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Accepting connections and serving each: limits, deadlines, frames, a clean stop.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, error, warn};
 use zeroize::Zeroizing;
 
@@ -92,7 +93,7 @@ pub async fn serve(
             }
             Err(error) => {
                 error!(%error, "cannot accept a connection; waiting before the next try");
-                tokio::time::sleep(BACK_OFF).await;
+                sleep(BACK_OFF).await;
             }
         }
     }
@@ -168,21 +169,26 @@ async fn converse(
     let mut connection = Connection::new(peer);
     let mut last = FIRST;
     let mut incoming = Incoming::default();
+    // One for all requests: putting it off costs nothing, a new one each time a call that wakes the runtime.
+    let mut patience = pin!(sleep(IDLE));
     loop {
-        let stopping = *stop.borrow_and_update();
-        let waited = if stopping { last } else { IDLE };
+        if *stop.borrow_and_update() {
+            patience.as_mut().reset(Instant::now() + last);
+        }
         let begun = tokio::select! {
             biased;
-            begun = timeout(waited, incoming.begins(&mut stream)) => begun,
+            begun = incoming.begins(&mut stream) => begun,
+            () = &mut patience => return,
             Ok(()) = stop.changed() => continue,
         };
-        let Ok(Ok(true)) = begun else { return };
+        let Ok(true) = begun else { return };
         let Ok(Ok(payload)) = timeout(FRAME, incoming.payload(&mut stream)).await else { return };
         let Some((answer, keep)) = respond(&daemon, &mut connection, payload).await else { return };
         match timeout(FRAME, stream.write_all(&answer)).await {
             Ok(Ok(())) if keep => last = LAST,
             _ => return,
         }
+        patience.as_mut().reset(Instant::now() + IDLE);
     }
 }
 
