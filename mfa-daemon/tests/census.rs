@@ -9,7 +9,6 @@ use std::cell::Cell;
 
 use house::{House, pass, wrong};
 use mfa_daemon::metrics::census::Counted;
-use mfa_daemon::policy::record::Record;
 use mfa_daemon::store::StoreError;
 use mfa_proto::UserName;
 use serde_json::json;
@@ -46,11 +45,11 @@ fn an_import_that_is_not_completed_adds_nobody_and_a_damaged_row_hides_no_other(
     house.enroll("alice", "phone");
     house.enroll("zoe", "phone");
     let record = house.record("alice").unwrap();
-    let staged: Vec<(UserName, Record)> =
-        (0..500).map(|n| (UserName::new(format!("m{n:03}")).unwrap(), record.clone())).collect();
+    let users = (0..500).map(|n| UserName::new(format!("m{n:03}")).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(house.daemon.store.begin_import()).unwrap();
-    runtime.block_on(house.daemon.store.stage(staged)).unwrap();
+    let sealer = runtime.block_on(house.daemon.store.begin_import()).unwrap();
+    let rows = users.map(|user| sealer.seal(user, record.clone()).unwrap()).collect();
+    runtime.block_on(house.daemon.store.stage(rows)).unwrap();
     assert_eq!(count(&house).users, 2);
     let database = rusqlite::Connection::open(house.home.path().join("mfa.db")).unwrap();
     // More than two pages of users, which only the sealed rows' names and versions tell apart.

@@ -28,7 +28,7 @@ use crate::caller;
 use crate::daemon::Daemon;
 use crate::messages::refusals;
 use crate::policy::record::{Factor, Near, Record, Token};
-use crate::store::{Staged, StoreError};
+use crate::store::{SealedRow, Sealer, Staged, StoreError};
 use crate::vault::Vault;
 
 /// Counters, steps and moments beyond this are damage, not use: 2^53, which every JSON reader keeps.
@@ -37,7 +37,7 @@ const MARK_MAX: u64 = 1 << 53;
 /// The name of a token that came without one.
 const NAMELESS: &str = "imported";
 
-/// Batches that are read and sealed while others are written.
+/// Batches that wait to be sealed, and sealed ones that wait to be written.
 const WAITING: usize = 4;
 
 /// Users from whom on no more batches are put into one commit: it keeps logins waiting.
@@ -63,8 +63,7 @@ pub(super) struct Import {
     daemon: Arc<Daemon>,
     /// There is one import at a time.
     turn: Option<OwnedSemaphorePermit>,
-    /// To the one who writes them.
-    batches: Option<mpsc::Sender<Vec<(UserName, Record)>>>,
+    batches: Option<mpsc::Sender<Vec<Unsealed>>>,
     writing: Option<JoinHandle<Result<Counts, StoreError>>>,
 }
 
@@ -145,16 +144,19 @@ impl Import {
             Ok(()) => daemon.store.begin_import().await,
             Err(error) => Err(error),
         };
-        begun.map_err(|error| unavailable(&error, "admin_import"))?;
-        let (batches, waiting) = mpsc::channel(WAITING);
+        let sealer = begun.map_err(|error| unavailable(&error, "admin_import"))?;
+        let (batches, unsealed) = mpsc::channel(WAITING);
+        let (rows, sealed) = mpsc::channel(WAITING);
+        let vault = Arc::clone(&daemon.vault);
+        let sealing = tokio::task::spawn_blocking(move || seal(&vault, &sealer, unsealed, &rows));
         import.batches = Some(batches);
-        import.writing = Some(tokio::spawn(write(Arc::clone(daemon), waiting)));
+        import.writing = Some(tokio::spawn(write(Arc::clone(daemon), sealed, sealing)));
         Ok(import)
     }
 
     /// Takes a batch that does not count yet.
     async fn stage(&mut self, batch: AdminImport) -> Result<(), ErrorAnswer> {
-        let users = sealed(&self.daemon, batch).await?;
+        let users = unsealed(&self.daemon.vault, batch, (self.daemon.clock)())?;
         let taken = match &self.batches {
             Some(batches) => batches.send(users).await.is_ok(),
             None => false,
@@ -192,23 +194,44 @@ impl Import {
     }
 }
 
-/// Writes batches while the next ones are read and sealed. Those that wait share a commit.
+/// Seals batches, on a thread of its own, while others are read and written: it takes more of the processor
+/// than either. One that fails is the last.
+fn seal(
+    vault: &Vault,
+    sealer: &Sealer,
+    mut unsealed: mpsc::Receiver<Vec<Unsealed>>,
+    rows: &mpsc::Sender<Result<Vec<SealedRow>, StoreError>>,
+) {
+    while let Some(users) = unsealed.blocking_recv() {
+        let sealed = users.into_iter().map(|user| user.seal(vault, sealer)).collect();
+        let failed = Result::is_err(&sealed);
+        if rows.blocking_send(sealed).is_err() || failed {
+            return;
+        }
+    }
+}
+
+/// Writes what is sealed, until the end of `sealing`. Batches that wait share a commit.
 async fn write(
     daemon: Arc<Daemon>,
-    mut waiting: mpsc::Receiver<Vec<(UserName, Record)>>,
+    mut sealed: mpsc::Receiver<Result<Vec<SealedRow>, StoreError>>,
+    sealing: JoinHandle<()>,
 ) -> Result<Counts, StoreError> {
     let mut counts = Counts::default();
-    while let Some(mut users) = waiting.recv().await {
-        while users.len() < TOGETHER
-            && let Ok(more) = waiting.try_recv()
+    while let Some(rows) = sealed.recv().await {
+        let mut rows = rows?;
+        while rows.len() < TOGETHER
+            && let Ok(more) = sealed.try_recv()
         {
-            users.extend(more);
+            rows.extend(more?);
         }
-        let staged = daemon.store.stage(users).await?;
+        let staged = daemon.store.stage(rows).await?;
         let known = staged.iter().filter(|staged| **staged == Staged::Known).count();
         counts.known += known as u64;
         counts.added += (staged.len() - known) as u64;
     }
+    // Had it broken down, rows would be missing, and what is there must not be taken for the whole.
+    sealing.await.map_err(|_| StoreError::Closed)?;
     Ok(counts)
 }
 
@@ -259,47 +282,54 @@ pub(super) async fn known(
     Ok(TransferAnswer::Known { users })
 }
 
-/// The records of a batch, in the order of the names. Sealing takes the processor, so it runs apart.
-async fn sealed(
-    daemon: &Daemon,
-    import: AdminImport,
-) -> Result<Vec<(UserName, Record)>, ErrorAnswer> {
-    let now = (daemon.clock)();
-    let vault = Arc::clone(&daemon.vault);
-    tokio::task::spawn_blocking(move || records(&vault, import, now))
-        .await
-        .map_err(|error| unavailable(&error, "admin_import"))?
+/// A user of a batch that was found to be in order.
+struct Unsealed {
+    user: UserName,
+    /// Its tokens have no secrets yet.
+    record: Record,
+    /// Of each of the tokens.
+    secrets: Vec<Secret>,
 }
 
-fn records(
-    vault: &Vault,
-    import: AdminImport,
-    now: u64,
-) -> Result<Vec<(UserName, Record)>, ErrorAnswer> {
-    let mut records = BTreeMap::<UserName, Record>::new();
+impl Unsealed {
+    fn seal(mut self, vault: &Vault, sealer: &Sealer) -> Result<SealedRow, StoreError> {
+        for (token, secret) in self.record.tokens.iter_mut().zip(&self.secrets) {
+            vault.seal(&self.user, token, secret).map_err(StoreError::Seal)?;
+        }
+        sealer.seal(self.user, self.record)
+    }
+}
+
+/// The users of a batch, in the order of their names.
+fn unsealed(vault: &Vault, import: AdminImport, now: u64) -> Result<Vec<Unsealed>, ErrorAnswer> {
+    let mut users = BTreeMap::<UserName, (Record, Vec<Secret>)>::new();
     for imported in import.tokens {
         let user = imported.user.clone();
-        let token = token(vault, imported, now)?;
-        records.entry(user).or_default().tokens.push(token);
+        let (token, secret) = token(imported, now)?;
+        let (record, secrets) = users.entry(user).or_default();
+        record.tokens.push(token);
+        secrets.push(secret);
     }
     for account in import.accounts {
         let user = account.user.clone();
-        let Some(record) = records.get_mut(&user) else {
+        let Some((record, _)) = users.get_mut(&user) else {
             return Err(refuse(&user, &refusals::ACCOUNT_WITHOUT_TOKEN));
         };
         take_over(vault, account, record, now)?;
     }
-    for (user, record) in &records {
-        record.check().map_err(|error| refuse(user, &error))?;
-    }
-    Ok(records.into_iter().collect())
+    let checked = users.into_iter().map(|(user, (record, secrets))| {
+        record.check().map_err(|error| refuse(&user, &error))?;
+        Ok(Unsealed { user, record, secrets })
+    });
+    checked.collect()
 }
 
 fn refuse(user: &UserName, what: &dyn Display) -> ErrorAnswer {
     ErrorAnswer { code: ErrorCode::Conflict, message: format!("{user}: {what}") }
 }
 
-fn token(vault: &Vault, imported: ImportedToken, now: u64) -> Result<Token, ErrorAnswer> {
+/// A token without its secret, and that.
+fn token(imported: ImportedToken, now: u64) -> Result<(Token, Secret), ErrorAnswer> {
     let ImportedToken { user, name, secret, algorithm, digits, moving, created, last_used, barred } =
         imported;
     let refuse = |what: &dyn Display| refuse(&user, what);
@@ -321,7 +351,8 @@ fn token(vault: &Vault, imported: ImportedToken, now: u64) -> Result<Token, Erro
     if barred.len() > ImportedToken::BARRED_MAX {
         return Err(refuse(&refusals::barred_steps(ImportedToken::BARRED_MAX, barred.len())));
     }
-    let mut token = Token {
+    let secret = Secret::new(bytes.to_vec());
+    let token = Token {
         name,
         factor,
         algorithm,
@@ -331,10 +362,7 @@ fn token(vault: &Vault, imported: ImportedToken, now: u64) -> Result<Token, Erro
         last_used,
         near: near(barred),
     };
-    vault
-        .seal(&user, &mut token, &Secret::new(bytes.to_vec()))
-        .map_err(|error| unavailable(&error, "admin_import"))?;
-    Ok(token)
+    Ok((token, secret))
 }
 
 /// A mark beyond [`MARK_MAX`].

@@ -39,7 +39,7 @@ pub use self::rekey::{Begun, Renewed};
 pub use self::restore::{Incoming, Unfit, Verified};
 pub use self::ring::{ENTRIES as AUDIT_ENTRIES, Query as AuditQuery};
 use self::sqlite::Sqlite;
-pub use self::staging::Staged;
+pub use self::staging::{SealedRow, Sealer, Staged};
 use self::writer::{Told, Writer};
 use crate::audit::{self, Event, Quota, Share};
 use crate::keyring::Keyring;
@@ -409,11 +409,11 @@ impl Store {
         self.reader.list(after, limit)
     }
 
-    /// Begins an import; at most one is under way.
+    /// Begins an import, and gives what seals its rows; at most one is under way.
     ///
     /// # Errors
     /// [`StoreError::ImportUnderWay`] and others.
-    pub async fn begin_import(&self) -> Result<(), StoreError> {
+    pub async fn begin_import(&self) -> Result<Sealer, StoreError> {
         self.writer.run(Sqlite::begin_import).await
     }
 
@@ -422,8 +422,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; none of these was written then.
-    pub async fn stage(&self, users: Vec<(UserName, Record)>) -> Result<Vec<Staged>, StoreError> {
-        self.writer.run(move |store| store.stage(&users)).await
+    pub async fn stage(&self, rows: Vec<SealedRow>) -> Result<Vec<Staged>, StoreError> {
+        self.writer.run(move |store| store.stage(&rows)).await
     }
 
     /// Makes the whole import count, with its event.

@@ -5,11 +5,14 @@
 //! while `import.completed` is below n. One small commit sets it to n, and all of them count at once. An
 //! import that was not completed is cleared away, some rows at a time, before the next one begins.
 
+use std::sync::Arc;
+
 use mfa_proto::UserName;
 use rusqlite::{OptionalExtension, params};
 
 use super::sqlite::Sqlite;
-use super::{StoreError, row};
+use super::{StoreError, guard, row};
+use crate::keyring::Keyring;
 use crate::policy::record::Record;
 
 /// Rows that are cleared away in one commit, at most.
@@ -24,17 +27,54 @@ pub enum Staged {
     Known,
 }
 
+/// Seals the rows of an import, on whatever thread: the writer's has enough to do.
+///
+/// The key that seals must stay the same until they are written, so no other may take its place while an
+/// import is under way. Of the guard it has what held when the import began: should another one be raised
+/// meanwhile, the rows pass that when they are read, as all others do.
+#[derive(Clone)]
+pub struct Sealer {
+    keys: Arc<Keyring>,
+    version: i64,
+    guard: u32,
+}
+
+/// A user as an import writes him.
+pub struct SealedRow {
+    user: UserName,
+    version: i64,
+    sealed: Vec<u8>,
+}
+
+impl Sealer {
+    /// The user's row.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the system gives no randomness.
+    pub fn seal(&self, user: UserName, mut record: Record) -> Result<SealedRow, StoreError> {
+        record.guard = self.guard;
+        let sealed = row::seal(&self.keys, user.as_str(), self.version, &record)?;
+        Ok(SealedRow { user, version: self.version, sealed })
+    }
+}
+
 impl Sqlite {
-    /// Begins an import.
+    /// Begins an import, and gives what seals its rows.
     ///
     /// # Errors
     /// [`StoreError::ImportUnderWay`] where another one is, or has left rows to be cleared.
-    pub(super) fn begin_import(&self) -> Result<(), StoreError> {
+    pub(super) fn begin_import(&self) -> Result<Sealer, StoreError> {
         if self.has_staged()? {
             return Err(StoreError::ImportUnderWay);
         }
         self.connection.execute("UPDATE import SET begun = completed + 1", [])?;
-        Ok(())
+        let guard = guard::read(&self.connection)?.number;
+        Ok(Sealer { keys: Arc::clone(&self.keys), version: self.staged_version()?, guard })
+    }
+
+    /// The version of the rows of the import that has begun.
+    fn staged_version(&self) -> Result<i64, StoreError> {
+        Ok(self.connection.query_row("SELECT -begun FROM import", [], |row| row.get(0))?)
     }
 
     /// Whether there may be rows of an import that was not completed.
@@ -45,25 +85,23 @@ impl Sqlite {
         Ok(self.connection.query_row("SELECT begun <> completed FROM import", [], |r| r.get(0))?)
     }
 
-    /// Writes users of the import that has begun. In the order of their names this rewrites few pages.
+    /// Writes rows of the import that has begun. In the order of their names this rewrites few pages.
     ///
     /// # Errors
-    /// [`StoreError`], [`StoreError::Repeated`] for a user whom this import has brought already.
-    pub(super) fn stage(&self, users: &[(UserName, Record)]) -> Result<Vec<Staged>, StoreError> {
+    /// [`StoreError`], [`StoreError::Repeated`] for a user whom this import has brought already,
+    /// [`StoreError::Conflict`] for rows of another import.
+    pub(super) fn stage(&self, rows: &[SealedRow]) -> Result<Vec<Staged>, StoreError> {
         // Logins go on where the disk is full. An import that fills it would take their room.
         self.has_room()?;
-        let begun: i64 =
-            self.connection.query_row("SELECT begun FROM import", [], |row| row.get(0))?;
-        users.iter().map(|(user, record)| self.stage_one(user, record, -begun)).collect()
+        let version = self.staged_version()?;
+        if rows.iter().any(|row| row.version != version) {
+            return Err(StoreError::Conflict);
+        }
+        rows.iter().map(|row| self.stage_one(row)).collect()
     }
 
-    fn stage_one(
-        &self,
-        user: &UserName,
-        record: &Record,
-        version: i64,
-    ) -> Result<Staged, StoreError> {
-        let sealed = self.seal(user.as_str(), version, record)?;
+    fn stage_one(&self, row: &SealedRow) -> Result<Staged, StoreError> {
+        let SealedRow { user, version, sealed } = row;
         let added = self
             .connection
             .prepare_cached(
@@ -96,8 +134,7 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError`]; then none of it does.
     pub(super) fn complete_import(&self) -> Result<(), StoreError> {
-        let version: i64 =
-            self.connection.query_row("SELECT -begun FROM import", [], |row| row.get(0))?;
+        let version = self.staged_version()?;
         let mut after = String::new();
         while let Some((name, sealed)) = self.next_held(&after)? {
             self.release(&name, version, &sealed)?;
@@ -158,15 +195,12 @@ impl Sqlite {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use getrandom::SysRng;
     use mfa_crypto::{Algorithm, Digits, MasterKey, Period};
     use mfa_proto::Blob;
 
     use super::super::sqlite::Blank;
     use super::*;
-    use crate::keyring::Keyring;
     use crate::policy::record::{Factor, Invite, Token};
 
     fn store() -> (tempfile::TempDir, Sqlite) {
@@ -200,6 +234,15 @@ mod tests {
         Some(row.record.tokens.into_iter().map(|token| token.name).collect())
     }
 
+    fn stage(
+        store: &Sqlite,
+        sealer: &Sealer,
+        brought: &[(&str, &str)],
+    ) -> Result<Vec<Staged>, StoreError> {
+        let rows = brought.iter().map(|(name, token)| sealer.seal(user(name), with_token(token)));
+        store.stage(&rows.collect::<Result<Vec<_>, _>>()?)
+    }
+
     fn names(store: &Sqlite) -> Vec<String> {
         store.list(None, 100).unwrap().into_iter().map(|(name, _)| name).collect()
     }
@@ -214,9 +257,9 @@ mod tests {
     #[test]
     fn nobody_is_there_before_the_import_is_complete_and_all_are_after_it() {
         let (_home, store) = store();
-        store.begin_import().unwrap();
+        let sealer = store.begin_import().unwrap();
         for name in ["a", "b"] {
-            let staged = store.stage(&[(user(name), with_token("new"))]).unwrap();
+            let staged = stage(&store, &sealer, &[(name, "new")]).unwrap();
             assert_eq!(staged, [Staged::New]);
         }
         assert_eq!((tokens(&store, "a"), names(&store).len()), (None, 0));
@@ -240,15 +283,21 @@ mod tests {
         let (_home, store) = store();
         store.put(&user("known"), None, &with_token("old")).unwrap();
         for round in 1..=2 {
-            store.begin_import().unwrap();
-            let many: Vec<_> =
-                (0..4_500).map(|n| (user(&format!("u{n}")), with_token("new"))).collect();
-            assert!(store.stage(&many).unwrap().iter().all(|staged| *staged == Staged::New));
+            let sealer = store.begin_import().unwrap();
+            let many: Vec<_> = (0..4_500).map(|n| format!("u{n}")).collect();
+            let many: Vec<_> = many.iter().map(|name| (name.as_str(), "new")).collect();
+            let staged = stage(&store, &sealer, &many).unwrap();
+            assert!(staged.iter().all(|staged| *staged == Staged::New));
             clear(&store);
             assert_eq!(names(&store), ["known"], "round {round}");
         }
-        store.begin_import().unwrap();
-        store.stage(&[(user("later"), with_token("new"))]).unwrap();
+        let sealer = store.begin_import().unwrap();
+        stage(&store, &sealer, &[("later", "new")]).unwrap();
+        store.complete_import().unwrap();
+        let next = store.begin_import().unwrap();
+        let late = stage(&store, &sealer, &[("late", "new")]);
+        assert!(matches!(late, Err(StoreError::Conflict)));
+        stage(&store, &next, &[]).unwrap();
         store.complete_import().unwrap();
         assert_eq!(names(&store), ["known", "later"], "what was cleared came back");
     }
@@ -262,10 +311,9 @@ mod tests {
         for name in ["invited", "invited and quick"] {
             store.put(&user(name), None, &invited).unwrap();
         }
-        store.begin_import().unwrap();
-        let brought = ["known", "invited", "invited and quick", "quick"];
-        let brought: Vec<_> = brought.iter().map(|name| (user(name), with_token("new"))).collect();
-        let staged = store.stage(&brought).unwrap();
+        let sealer = store.begin_import().unwrap();
+        let brought = ["known", "invited", "invited and quick", "quick"].map(|name| (name, "new"));
+        let staged = stage(&store, &sealer, &brought).unwrap();
         assert_eq!(staged, [Staged::Known, Staged::New, Staged::New, Staged::New]);
         store.put(&user("quick"), None, &with_token("own")).unwrap();
         let row = store.get(&user("invited and quick")).unwrap().unwrap();
@@ -284,11 +332,9 @@ mod tests {
     #[test]
     fn a_user_who_is_brought_twice_is_an_error_and_nothing_of_that_batch_stays() {
         let (_home, store) = store();
-        store.begin_import().unwrap();
-        store.stage(&[(user("a"), with_token("new"))]).unwrap();
-        let twice = store.apart(|store| {
-            store.stage(&[(user("b"), with_token("1")), (user("a"), with_token("2"))])
-        });
+        let sealer = store.begin_import().unwrap();
+        stage(&store, &sealer, &[("a", "new")]).unwrap();
+        let twice = store.apart(|store| stage(store, &sealer, &[("b", "1"), ("a", "2")]));
         assert!(matches!(twice, Err(StoreError::Repeated(name)) if name.as_str() == "a"));
         store.complete_import().unwrap();
         assert_eq!(names(&store), ["a"]);
