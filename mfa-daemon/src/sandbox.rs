@@ -26,7 +26,7 @@ const RIGHTS: ABI = ABI::V6;
 /// What is read besides the daemon's own: libraries, name services and what they read, time zones;
 /// of the devices those that a library of the system may want, and no disk. Those that are not there
 /// are passed over.
-const READ: [&str; 11] = [
+const READ: [&str; 10] = [
     "/etc",
     "/usr",
     "/lib",
@@ -34,7 +34,6 @@ const READ: [&str; 11] = [
     "/run",
     "/proc",
     "/dev/null",
-    "/dev/random",
     "/dev/urandom",
     "/var/lib/sss",
     "/var/lib/extrausers",

@@ -27,7 +27,7 @@ use crate::audit::Event;
 use crate::caller;
 use crate::daemon::Daemon;
 use crate::messages::refusals;
-use crate::policy::record::{Factor, Near, Record, Token};
+use crate::policy::record::{Factor, Near, Record, RecordError, Token};
 use crate::store::{SealedRow, Sealer, Staged, StoreError};
 use crate::vault::Vault;
 
@@ -58,12 +58,15 @@ pub(super) enum Importing {
     Failed,
 }
 
+/// The users of a batch, in the order of their names.
+type Batch = BTreeMap<UserName, Unsealed>;
+
 /// An import that is under way.
 pub(super) struct Import {
     daemon: Arc<Daemon>,
     /// There is one import at a time.
     turn: Option<OwnedSemaphorePermit>,
-    batches: Option<mpsc::Sender<Vec<Unsealed>>>,
+    batches: Option<mpsc::Sender<Batch>>,
     writing: Option<JoinHandle<Result<Counts, StoreError>>>,
 }
 
@@ -156,22 +159,29 @@ impl Import {
 
     /// Takes a batch that does not count yet.
     async fn stage(&mut self, batch: AdminImport) -> Result<(), ErrorAnswer> {
-        let users = unsealed(&self.daemon.vault, batch, (self.daemon.clock)())?;
+        let users = unsealed(batch, (self.daemon.clock)())?;
         let taken = match &self.batches {
             Some(batches) => batches.send(users).await.is_ok(),
             None => false,
         };
         // Whoever writes has ended before his time, with an error.
-        if taken { Ok(()) } else { self.written().await.map(drop) }
+        if !taken {
+            return self.written().await.map(drop);
+        }
+        // Several batches may have arrived at once: logins have their turn between them.
+        tokio::task::yield_now().await;
+        Ok(())
     }
 
     /// Everything is written; what came of it.
     async fn written(&mut self) -> Result<Counts, ErrorAnswer> {
         drop(self.batches.take());
-        let ended = match self.writing.take() {
+        // It stays here while it is waited for: where nobody waits to its end, the next import's turn does.
+        let ended = match &mut self.writing {
             Some(writing) => writing.await.unwrap_or(Err(StoreError::Closed)),
             None => Err(StoreError::Closed),
         };
+        self.writing = None;
         ended.map_err(|error| match error {
             StoreError::Repeated(user) => refuse(&user, &refusals::IMPORTED_TWICE),
             error => unavailable(&error, "admin_import"),
@@ -194,16 +204,17 @@ impl Import {
     }
 }
 
-/// Seals batches, on a thread of its own, while others are read and written: it takes more of the processor
-/// than either. One that fails is the last.
+/// Seals batches, on a thread of its own, while others are read and written, which takes about as long. One that
+/// fails is the last.
 fn seal(
     vault: &Vault,
     sealer: &Sealer,
-    mut unsealed: mpsc::Receiver<Vec<Unsealed>>,
+    mut unsealed: mpsc::Receiver<Batch>,
     rows: &mpsc::Sender<Result<Vec<SealedRow>, StoreError>>,
 ) {
     while let Some(users) = unsealed.blocking_recv() {
-        let sealed = users.into_iter().map(|user| user.seal(vault, sealer)).collect();
+        let rows_of = users.into_iter().map(|(user, unsealed)| unsealed.seal(user, vault, sealer));
+        let sealed = rows_of.collect();
         let failed = Result::is_err(&sealed);
         if rows.blocking_send(sealed).is_err() || failed {
             return;
@@ -282,46 +293,61 @@ pub(super) async fn known(
     Ok(TransferAnswer::Known { users })
 }
 
-/// A user of a batch that was found to be in order.
+/// A user of a batch that was found to be in order, but for what takes long.
+#[derive(Default)]
 struct Unsealed {
-    user: UserName,
-    /// Its tokens have no secrets yet.
+    /// Its tokens have no secrets yet, and it has no recovery codes.
     record: Record,
     /// Of each of the tokens.
     secrets: Vec<Secret>,
+    /// What its recovery codes are made of.
+    scratch_codes: Vec<Code>,
 }
 
 impl Unsealed {
-    fn seal(mut self, vault: &Vault, sealer: &Sealer) -> Result<SealedRow, StoreError> {
+    fn seal(
+        mut self,
+        user: UserName,
+        vault: &Vault,
+        sealer: &Sealer,
+    ) -> Result<SealedRow, StoreError> {
         for (token, secret) in self.record.tokens.iter_mut().zip(&self.secrets) {
-            vault.seal(&self.user, token, secret).map_err(StoreError::Seal)?;
+            vault.seal(&user, token, secret).map_err(StoreError::Seal)?;
         }
-        sealer.seal(self.user, self.record)
+        let hashed = self.scratch_codes.iter().map(|code| vault.hash_scratch(&user, code));
+        self.record.recovery.extend(hashed.map(Blob::new));
+        sealer.seal(user, self.record)
+    }
+
+    fn check(&self) -> Result<(), RecordError> {
+        if self.scratch_codes.len() > Record::RECOVERY_CODES {
+            return Err(RecordError::TooManyRecoveryCodes(self.scratch_codes.len()));
+        }
+        self.record.check()
     }
 }
 
-/// The users of a batch, in the order of their names.
-fn unsealed(vault: &Vault, import: AdminImport, now: u64) -> Result<Vec<Unsealed>, ErrorAnswer> {
-    let mut users = BTreeMap::<UserName, (Record, Vec<Secret>)>::new();
+/// Reads a batch.
+fn unsealed(import: AdminImport, now: u64) -> Result<Batch, ErrorAnswer> {
+    let mut users = Batch::new();
     for imported in import.tokens {
         let user = imported.user.clone();
         let (token, secret) = token(imported, now)?;
-        let (record, secrets) = users.entry(user).or_default();
-        record.tokens.push(token);
-        secrets.push(secret);
+        let unsealed = users.entry(user).or_default();
+        unsealed.record.tokens.push(token);
+        unsealed.secrets.push(secret);
     }
     for account in import.accounts {
         let user = account.user.clone();
-        let Some((record, _)) = users.get_mut(&user) else {
+        let Some(unsealed) = users.get_mut(&user) else {
             return Err(refuse(&user, &refusals::ACCOUNT_WITHOUT_TOKEN));
         };
-        take_over(vault, account, record, now)?;
+        take_over(account, unsealed, now)?;
     }
-    let checked = users.into_iter().map(|(user, (record, secrets))| {
-        record.check().map_err(|error| refuse(&user, &error))?;
-        Ok(Unsealed { user, record, secrets })
-    });
-    checked.collect()
+    for (user, unsealed) in &users {
+        unsealed.check().map_err(|error| refuse(user, &error))?;
+    }
+    Ok(users)
 }
 
 fn refuse(user: &UserName, what: &dyn Display) -> ErrorAnswer {
@@ -398,21 +424,20 @@ fn near(mut barred: Vec<u64>) -> Option<Near> {
 }
 
 fn take_over(
-    vault: &Vault,
     account: ImportedAccount,
-    record: &mut Record,
+    unsealed: &mut Unsealed,
     now: u64,
 ) -> Result<(), ErrorAnswer> {
     let ImportedAccount { user, scratch_codes, failures, last_failure } = account;
     for code in &scratch_codes {
         let code = Code::parse(code.as_str()).filter(Code::may_be_scratch);
         let code = code.ok_or_else(|| refuse(&user, &refusals::NOT_A_SCRATCH_CODE))?;
-        record.recovery.push(Blob::new(vault.hash_scratch(&user, &code)));
+        unsealed.scratch_codes.push(code);
     }
     if failures > 0 {
         let (at, from) = last_failure.map_or((now, None), |last| (last.at.min(now), last.from));
-        record.lockout.count_failure(at, from.as_deref());
-        record.lockout.failures = failures;
+        unsealed.record.lockout.count_failure(at, from.as_deref());
+        unsealed.record.lockout.failures = failures;
     }
     Ok(())
 }

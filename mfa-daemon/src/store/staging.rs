@@ -13,6 +13,7 @@ use rusqlite::{OptionalExtension, params};
 use super::sqlite::Sqlite;
 use super::{StoreError, guard, row};
 use crate::keyring::Keyring;
+use crate::policy::guard::pass;
 use crate::policy::record::Record;
 
 /// Rows that are cleared away in one commit, at most.
@@ -89,7 +90,8 @@ impl Sqlite {
     ///
     /// # Errors
     /// [`StoreError`], [`StoreError::Repeated`] for a user whom this import has brought already,
-    /// [`StoreError::Conflict`] for rows of another import.
+    /// [`StoreError::Conflict`] for rows with the number of another import. One that was cleared had no other
+    /// number than the next one: whoever clears must wait for its last row.
     pub(super) fn stage(&self, rows: &[SealedRow]) -> Result<Vec<Staged>, StoreError> {
         // Logins go on where the disk is full. An import that fills it would take their room.
         self.has_room()?;
@@ -155,7 +157,8 @@ impl Sqlite {
     /// Gives the tokens of an import to a user who has an invite or a bypass code, unless he has
     /// enrolled meanwhile.
     fn release(&self, name: &str, version: i64, sealed: &[u8]) -> Result<(), StoreError> {
-        let brought = row::open(&self.keys, name, version, sealed)?;
+        let mut brought = row::open(&self.keys, name, version, sealed)?;
+        pass(&mut brought, &guard::read(&self.connection)?);
         let Ok(user) = UserName::new(name) else { return Ok(()) };
         let (version, mut record) = match self.get(&user)? {
             Some(known) if !known.record.tokens.is_empty() => return Ok(()),
@@ -164,6 +167,11 @@ impl Sqlite {
         };
         record.tokens = brought.tokens;
         record.recovery = brought.recovery;
+        record.held.extend(brought.held);
+        // A lock is not left behind by moving.
+        if brought.lockout.failures > record.lockout.failures {
+            record.lockout = brought.lockout;
+        }
         self.put(&user, version, &record)
     }
 
@@ -201,7 +209,7 @@ mod tests {
 
     use super::super::sqlite::Blank;
     use super::*;
-    use crate::policy::record::{Factor, Invite, Token};
+    use crate::policy::record::{Factor, Invite, Lockout, Token};
 
     fn store() -> (tempfile::TempDir, Sqlite) {
         let home = tempfile::tempdir().unwrap();
@@ -327,6 +335,27 @@ mod tests {
             assert_eq!(tokens(&store, name), Some(vec![token.to_owned()]), "{name}");
         }
         assert!(store.get(&user("invited")).unwrap().unwrap().record.invite.is_some());
+    }
+
+    #[test]
+    fn a_lock_and_a_guard_of_meanwhile_reach_also_who_has_an_invite() {
+        let (_home, store) = store();
+        let invite = Invite { hash: Blob::new([1; 32]), until: 9 };
+        let invited = Record { invite: Some(invite), ..Record::default() };
+        store.put(&user("invited"), None, &invited).unwrap();
+        let sealer = store.begin_import().unwrap();
+        let lockout = Lockout { failures: 7, last_failure: 5, last_from: None };
+        let brought = Record { lockout: lockout.clone(), ..with_token("new") };
+        store.stage(&[sealer.seal(user("invited"), brought).unwrap()]).unwrap();
+        guard::raise(&store.connection, 3000, 0).unwrap();
+        store.complete_import().unwrap();
+        let record = store.get(&user("invited")).unwrap().unwrap().record;
+        assert_eq!(record.lockout, lockout);
+        let [Token { factor: Factor::Totp { last_step, .. }, .. }] = record.tokens.as_slice()
+        else {
+            panic!("not the token that was brought");
+        };
+        assert_eq!(*last_step, Some(100));
     }
 
     #[test]
