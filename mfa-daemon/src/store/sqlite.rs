@@ -42,7 +42,7 @@ const CHECKPOINT_PAGES: i64 = 300;
 
 /// Pages that a connection keeps, in KiB (`PRAGMA cache_size`, negative): what lies above the leaves of a large
 /// table. The kernel has the others.
-const CACHE_KIB: i64 = 1024;
+const CACHE_KIB: i64 = 512;
 
 /// A row as it was read: the version is what a replacement compares.
 pub(super) struct Row {
