@@ -66,6 +66,7 @@ pub(super) struct Import {
     daemon: Arc<Daemon>,
     /// There is one import at a time.
     turn: Option<OwnedSemaphorePermit>,
+    /// To the one who seals them, and hands them to the one who writes them.
     batches: Option<mpsc::Sender<Batch>>,
     writing: Option<JoinHandle<Result<Counts, StoreError>>>,
 }
@@ -204,8 +205,8 @@ impl Import {
     }
 }
 
-/// Seals batches, on a thread of its own, while others are read and written, which takes about as long. One that
-/// fails is the last.
+/// Seals batches, on a thread of its own, while others are read and written, which takes about as long. After one
+/// that fails nobody takes any.
 fn seal(
     vault: &Vault,
     sealer: &Sealer,
@@ -213,10 +214,8 @@ fn seal(
     rows: &mpsc::Sender<Result<Vec<SealedRow>, StoreError>>,
 ) {
     while let Some(users) = unsealed.blocking_recv() {
-        let rows_of = users.into_iter().map(|(user, unsealed)| unsealed.seal(user, vault, sealer));
-        let sealed = rows_of.collect();
-        let failed = Result::is_err(&sealed);
-        if rows.blocking_send(sealed).is_err() || failed {
+        let sealed = users.into_iter().map(|(user, unsealed)| unsealed.seal(user, vault, sealer));
+        if rows.blocking_send(sealed.collect()).is_err() {
             return;
         }
     }

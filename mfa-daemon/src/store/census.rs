@@ -14,7 +14,6 @@ use super::sqlite::Sqlite;
 use super::{StoreError, guard, ring, row};
 use crate::keyring::Keyring;
 use crate::metrics::census::Counted;
-use crate::policy::guard::pass;
 use crate::policy::lockout::{Lock, LockoutRules};
 use crate::policy::record::Record;
 
@@ -65,10 +64,7 @@ impl Apart {
             let begun = Instant::now();
             let rows = store.page(&after)?;
             for (name, version, sealed) in &rows {
-                see(row::open(&self.keys, name, *version, sealed).map(|mut record| {
-                    pass(&mut record, &guard);
-                    record
-                }));
+                see(row::open_behind(&guard, &self.keys, name, *version, sealed));
             }
             match rows.into_iter().next_back() {
                 Some((last, ..)) => after = last,

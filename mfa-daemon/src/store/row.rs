@@ -6,6 +6,7 @@ use mfa_crypto::{SealError, Secret};
 
 use super::StoreError;
 use crate::keyring::Keyring;
+use crate::policy::guard::{Guard, pass};
 use crate::policy::record::Record;
 
 /// What a token's first login writes down of it: when, which step, a drift.
@@ -65,6 +66,22 @@ pub(super) fn open(
         .open(&binding(name, version), sealed)
         .map_err(|error: SealError| damaged(error.to_string()))?;
     parse(name, text.expose())
+}
+
+/// The same, as the guard leaves it.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub(super) fn open_behind(
+    guard: &Guard,
+    keys: &Keyring,
+    name: &str,
+    version: i64,
+    sealed: &[u8],
+) -> Result<Record, StoreError> {
+    let mut record = open(keys, name, version, sealed)?;
+    pass(&mut record, guard);
+    Ok(record)
 }
 
 /// A record that is written down, in its ranges.

@@ -21,7 +21,7 @@ use super::mark::Mark;
 use super::{Listed, StoreError, Unfit, guard, migration, recovery_key, ring, row};
 use crate::audit::Event;
 use crate::keyring::Keyring;
-use crate::policy::guard::{pass, spent_until};
+use crate::policy::guard::spent_until;
 use crate::policy::record::Record;
 
 /// The schema that this version reads and writes (`PRAGMA user_version`).
@@ -294,8 +294,9 @@ impl Sqlite {
             .optional()?;
         found
             .map(|(version, sealed)| {
-                let mut record = row::open(&self.keys, user.as_str(), version, &sealed)?;
-                pass(&mut record, &guard::read(&self.connection)?);
+                let guard = guard::read(&self.connection)?;
+                let name = user.as_str();
+                let record = row::open_behind(&guard, &self.keys, name, version, &sealed)?;
                 Ok(Row { version, record })
             })
             .transpose()
@@ -405,10 +406,7 @@ impl Sqlite {
         })?;
         rows.map(|found| {
             let (name, version, sealed) = found?;
-            let record = row::open(&self.keys, &name, version, &sealed).map(|mut record| {
-                pass(&mut record, &guard);
-                record
-            });
+            let record = row::open_behind(&guard, &self.keys, &name, version, &sealed);
             Ok((name, record))
         })
         .collect()

@@ -13,7 +13,6 @@ use rusqlite::{OptionalExtension, params};
 use super::sqlite::Sqlite;
 use super::{StoreError, guard, row};
 use crate::keyring::Keyring;
-use crate::policy::guard::pass;
 use crate::policy::record::Record;
 
 /// Rows that are cleared away in one commit, at most.
@@ -33,7 +32,6 @@ pub enum Staged {
 /// The key that seals must stay the same until they are written, so no other may take its place while an
 /// import is under way. Of the guard it has what held when the import began: should another one be raised
 /// meanwhile, the rows pass that when they are read, as all others do.
-#[derive(Clone)]
 pub struct Sealer {
     keys: Arc<Keyring>,
     version: i64,
@@ -157,8 +155,8 @@ impl Sqlite {
     /// Gives the tokens of an import to a user who has an invite or a bypass code, unless he has
     /// enrolled meanwhile.
     fn release(&self, name: &str, version: i64, sealed: &[u8]) -> Result<(), StoreError> {
-        let mut brought = row::open(&self.keys, name, version, sealed)?;
-        pass(&mut brought, &guard::read(&self.connection)?);
+        let guard = guard::read(&self.connection)?;
+        let brought = row::open_behind(&guard, &self.keys, name, version, sealed)?;
         let Ok(user) = UserName::new(name) else { return Ok(()) };
         let (version, mut record) = match self.get(&user)? {
             Some(known) if !known.record.tokens.is_empty() => return Ok(()),
